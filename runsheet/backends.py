@@ -1,0 +1,135 @@
+"""Sources and destinations by name, imported on first use; the place to add the next one.
+
+A *spec* is a name and, after a colon, where: `folders:/data/runs`, `xlsx:runs.xlsx`.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from runsheet import projects
+from runsheet.clock import Clock
+from runsheet.config import Config, missing
+from runsheet.destinations.base import Destination
+from runsheet.errors import ConfigError, MissingPackage
+from runsheet.sources.base import Source
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that a backend is made from. Flags of the command line win over `config`.
+
+    `folder` is where config.json lies: paths in it are relative to it.
+    """
+
+    config: Config
+    clock: Clock
+    environ: Mapping[str, str]
+    folder: Path = Path()
+    projects: Sequence[str] = ()
+    sheet: str = ""
+    host: str = ""
+    source: str = ""
+    destination: str = ""
+
+
+def source(setup: Setup) -> Source:
+    """The source that the flags or config.json name. Raises ConfigError for an unknown one."""
+    return _find(SOURCES, setup.source or setup.config.SOURCE, "--source")(setup)
+
+
+def destination(setup: Setup) -> Destination:
+    """The destination that the flags or config.json name. Raises ConfigError for an unknown one."""
+    return _find(DESTINATIONS, setup.destination or setup.config.DESTINATION, "--destination")(setup)
+
+
+def needs_config(spec: str) -> bool:
+    """Whether a destination cannot do without config.json."""
+    return spec.partition(":")[0] in ("", "gsheet")
+
+
+def _wandb(setup: Setup, _where: str) -> Source:
+    from runsheet.sources.wandb_api import WandbSource
+    from runsheet.sources.wandb_folders import newest
+
+    named = projects.chosen(setup.projects, setup.config, setup.environ, lambda: newest("."))
+    return WandbSource(named, host=setup.host, clock=setup.clock, allow_http=setup.config.ALLOW_HTTP)
+
+
+def _folders(setup: Setup, where: str) -> Source:
+    from runsheet.sources.wandb_folders import FolderSource
+
+    named = tuple(setup.projects) or setup.config.projects
+    return FolderSource(where or ".", clock=setup.clock, projects=named)
+
+
+def _gsheet(setup: Setup, _where: str) -> Destination:
+    config = setup.config
+    if problems := missing(config, setup.environ, setup.sheet):
+        raise ConfigError("config.json lacks what a Google spreadsheet needs:", problems)
+    from runsheet.destinations import google_client as google
+    from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
+
+    name = setup.sheet or config.SPREADSHEET_NAME
+    scopes = [google.SCOPE_SHEETS] + ([] if spreadsheet_key(name) else [google.SCOPE_NAMES])
+    endpoint = config.GOOGLE_API_ENDPOINT or setup.environ.get("GOOGLE_API_ENDPOINT", "")
+    credentials = google.load_key(_beside(setup, config.GCP_JSON), scopes)
+    client = google.Google(credentials, setup.clock, endpoint, config.ALLOW_HTTP)
+    return GsheetDestination(
+        client,
+        name,
+        config.WORKSHEET,
+        room=config.MAX_COLUMNS,
+        zone=config.zone,
+        zone_name=config.TIMEZONE,
+    )
+
+
+def _xlsx(setup: Setup, where: str) -> Destination:
+    from runsheet.destinations.xlsx import XlsxDestination
+
+    config = setup.config
+    return XlsxDestination(
+        where or "runs.xlsx",
+        worksheet=config.WORKSHEET or "runs",
+        timezone=config.zone,
+        clock=setup.clock,
+        columns_room=config.MAX_COLUMNS,
+    )
+
+
+def _beside(setup: Setup, path: str) -> str:
+    """A path of config.json: relative to the file, or else to the working directory."""
+    if not path or os.path.isabs(path):  # noqa: PTH117 - "" has to stay ""
+        return path
+    beside = setup.folder / path
+    return str(beside) if beside.exists() or not Path(path).exists() else path
+
+
+SOURCES: Mapping[str, Callable[[Setup, str], Source]] = {"wandb": _wandb, "folders": _folders}
+DESTINATIONS: Mapping[str, Callable[[Setup, str], Destination]] = {"gsheet": _gsheet, "xlsx": _xlsx}
+
+_PACKAGES = {"wandb": "wandb", "gspread": "gspread", "oauth2client": "oauth2client", "openpyxl": "openpyxl"}
+
+
+def _find(known: Mapping[str, Callable[[Setup, str], T]], spec: str, flag: str) -> Callable[[Setup], T]:
+    name, _, where = spec.partition(":")
+    if name not in known:
+        raise ConfigError(f"{flag}: there is no {name!r}; there are {', '.join(known)}")
+
+    def make(setup: Setup) -> T:
+        try:
+            return known[name](setup, where)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package not in _PACKAGES:
+                raise
+            raise MissingPackage(
+                f"{name} needs the package {package}: pip install {_PACKAGES[package]}"
+            ) from error
+
+    return make

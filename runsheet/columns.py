@@ -1,0 +1,234 @@
+"""Which columns there are: fixed ones first, then dynamic ones, each known by its key (P3). Pure.
+
+A *header* of the configuration names a key; `resolve` finds the path that the key means in the
+runs at hand. Columns are only ever added: a column that was made once and is not in the sheet any
+more was deleted by a person, and stays deleted. No two columns share a title or a key.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from runsheet import cells
+from runsheet.errors import SheetError
+from runsheet.fields import BUILTIN, CONFIG, DATES, SUMMARY, Values
+from runsheet.model import Column, Owned, Placed
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A fixed header: the key, and the column's title ("" = the key itself)."""
+
+    key: str
+    title: str = ""
+
+    @property
+    def shown(self) -> str:
+        return self.title or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the configuration says about columns.
+
+    `dynamic`: globs of paths to include, those with "!" in front exclude; empty for no dynamic
+    columns. `limit`: the most columns of ours in a sheet.
+    """
+
+    fixed: tuple[Header, ...]
+    dynamic: tuple[str, ...] = ("*",)
+    limit: int = 100
+
+
+@dataclass(slots=True)
+class Seen:
+    """The paths that occur in the runs, and in how many each has a value, in order of appearance."""
+
+    filled: Counter[str] = field(default_factory=Counter)
+    marks: Counter[str] = field(default_factory=Counter)
+
+    def add(self, values: Values) -> None:
+        for path, cell in values.items():
+            if isinstance(cell, cells.Mark):
+                self.marks[path] += 1
+            else:
+                self.filled[path] += 1
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.filled or path in self.marks
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns of a plan: those in the sheet, those to add, and what found no place and why."""
+
+    present: tuple[Column, ...]
+    new: tuple[Column, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def resolve(key: str, seen: Seen) -> str:
+    """The path that a header key means, "" when no run has it yet.
+
+    A built-in key means itself. Then `key` as a path; then in the summary, then in the config;
+    then, the same with every character but letters and digits read as `_`: the first script of
+    this kind wrote `train/loss` as `train_loss`, and its sheets still stand.
+    """
+    if key in BUILTIN:
+        return key
+    for path in (key, SUMMARY + key, CONFIG + key):
+        if path.startswith((SUMMARY, CONFIG)) and path in seen:
+            return path
+    plain = simple(key)
+    alike = [path for path in (*seen.filled, *seen.marks) if simple(bare(path)) == plain]
+    alike.sort(key=lambda path: (not path.startswith(SUMMARY), -seen.filled[path], path))
+    return alike[0] if alike else ""
+
+
+def simple(name: str) -> str:
+    """A name with everything but letters and digits as `_`, for comparing spellings."""
+    return re.sub(r"\W", "_", name).casefold()
+
+
+def bare(path: str) -> str:
+    """A path without its `config.` or `summary.`."""
+    return path.removeprefix(CONFIG).removeprefix(SUMMARY) if path not in BUILTIN else path
+
+
+def adopt(header: Sequence[str], choice: Choice, seen: Seen) -> tuple[Placed, ...]:
+    """The columns of a sheet without marks that are ours by their titles.
+
+    Each title is compared with the fixed headers, then with the built-in keys, then with the
+    paths that dynamic columns may show. A title that stands twice is nobody's. Raises SheetError
+    when two columns could be run_id.
+    """
+    titles = Counter(text.strip() for text in header)
+    wanted = {item.shown.strip(): item.key for item in reversed(choice.fixed)}
+    placed: dict[str, Placed] = {}
+    for index, text in enumerate(map(str.strip, header)):
+        if not text or (titles[text] > 1 and simple(text) != "run_id"):
+            continue
+        key, path = _adopted(text, wanted, choice, seen)
+        if key == "run_id" and key in placed:
+            raise SheetError(
+                f"two columns of the sheet are headed like run_id ({header[placed[key].index]!r} and "
+                f"{text!r}): rename the one that does not hold run ids"
+            )
+        if key and key not in placed:
+            placed[key] = Placed(Column(key, text, path, key in DATES), index)
+    return tuple(placed.values())
+
+
+def _adopted(title: str, wanted: Mapping[str, str], choice: Choice, seen: Seen) -> tuple[str, str]:
+    """Key and path of the column that a title stands for, ("", "") for a person's column."""
+    key = wanted.get(title, "")
+    if not key and (title in BUILTIN or simple(title) == "run_id"):
+        key = title if title in BUILTIN else "run_id"
+    if key:
+        return key, resolve(key, seen)
+    path = resolve(title, seen)
+    return (path, path) if path and allowed(path, choice.dynamic) else ("", "")
+
+
+def choose(
+    choice: Choice,
+    seen: Seen,
+    header: Sequence[str],
+    owned: Iterable[Owned],
+    ever: Mapping[str, str],
+    adopted: Iterable[Placed] = (),
+) -> Chosen:
+    """The columns after this tick.
+
+    `header` and `owned` are what the sheet shows; `ever` maps the key of each column ever made to
+    its path ("" while no run had it). Columns present keep their places; new ones come in the
+    order of the fixed headers, then most filled first.
+    """
+    present = [_present(item, choice, seen, ever) for item in owned]
+    present += [placed.column for placed in adopted]
+    picker = _Picker(choice, seen, header, present, ever)
+    new = [*picker.fixed(), *picker.dynamic()]
+    room = max(0, choice.limit - len(present))
+    kept, dropped = new[:room], new[room:]
+    return Chosen(tuple(present), tuple(kept), tuple(column.title for column in dropped))
+
+
+def allowed(path: str, globs: Sequence[str]) -> bool:
+    """True when the globs let a path be a dynamic column.
+
+    Each glob is compared with the path and with its bare name. Only exclusions given: everything
+    else is included.
+    """
+    includes = [glob for glob in globs if not glob.startswith("!")]
+    excludes = [glob[1:] for glob in globs if glob.startswith("!")]
+    if not globs or _matches(path, excludes):
+        return False
+    return _matches(path, includes) if includes else True
+
+
+def _matches(path: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, glob) or fnmatchcase(bare(path), glob) for glob in globs)
+
+
+def _present(item: Owned, choice: Choice, seen: Seen, ever: Mapping[str, str]) -> Column:
+    path = ever.get(item.key) or resolve(item.key, seen)
+    return Column(item.key, item.title, path, item.key in DATES)
+
+
+class _Picker:
+    """Picks new columns while keeping titles, keys and paths apart."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        seen: Seen,
+        header: Sequence[str],
+        present: Sequence[Column],
+        ever: Mapping[str, str],
+    ) -> None:
+        self._choice = choice
+        self._seen = seen
+        self._titles = {text.strip() for text in header if text.strip()}
+        self._keys = {column.key for column in present} | set(ever)
+        self._paths = {column.path for column in present} | set(ever.values()) | set(ever)
+
+    def fixed(self) -> Iterator[Column]:
+        """Fixed headers that were never made, in their order."""
+        for header in self._choice.fixed:
+            if header.key not in self._keys:
+                path = resolve(header.key, self._seen)
+                yield self._take(header.key, path, header.shown, f"{header.shown} ({header.key})")
+
+    def dynamic(self) -> Iterator[Column]:
+        """Paths that no column shows yet, most filled first, then by name."""
+        paths = [path for path in self._seen.filled if self._is_free(path)]
+        paths.sort(key=lambda path: (-self._seen.filled[path], bare(path), path))
+        twice = Counter(bare(path) for path in paths)
+        for path in paths:
+            short = bare(path) if twice[bare(path)] == 1 and bare(path) else path
+            yield self._take(path, path, short, path)
+
+    def _is_free(self, path: str) -> bool:
+        """Internal values of W&B (`summary._step`) become columns only when listed."""
+        if path in BUILTIN or path in self._paths or bare(path).startswith("_"):
+            return False
+        return allowed(path, self._choice.dynamic)
+
+    def _take(self, key: str, path: str, *titles: str) -> Column:
+        title = next((text for text in map(_title, titles) if text not in self._titles), "")
+        count = 2
+        while not title:
+            numbered = f"{_title(titles[-1])} {count}"
+            title = numbered if numbered not in self._titles else ""
+            count += 1
+        self._titles.add(title)
+        self._keys.add(key)
+        self._paths |= {path, key}
+        return Column(key, title, path, key in DATES)
+
+
+def _title(text: str) -> str:
+    """A header text on one line."""
+    return " ".join(cells.text(text).split())

@@ -1,0 +1,229 @@
+"""config.json: load it, check it, say everything that is wrong with it at once.
+
+Keys are those of the documentation, in capitals. Nothing secret belongs in the file: the Google
+key is named by its path, and W&B keeps its own login.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from runsheet.columns import Choice, Header
+from runsheet.errors import ConfigError, Problem
+from runsheet.plan import Rules
+
+DEFAULT_PATH = "config.json"
+STATES = ("crashed", "failed", "finished", "killed", "pending", "preempted", "preempting", "running")
+DEFAULT_HEADERS: tuple[str | dict[str, str], ...] = (
+    "run_id",
+    "run_name",
+    "name",
+    "state",
+    "created_at",
+    "runtime",
+)
+"""The fixed headers of a workbook made without a configuration."""
+
+State = Literal["crashed", "failed", "finished", "killed", "pending", "preempted", "preempting", "running"]
+
+
+class Config(BaseModel):
+    """The checked content of config.json. Descriptions say what is expected, for error messages."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    GCP_JSON: str = Field("", description="the path of a Google service-account key file")
+    FIXED_HEADERS: list[str | dict[str, str]] = Field(
+        default_factory=list, description='a list of keys or {"Title": "key"} objects'
+    )
+    TEAM_NAME: str = Field("", description="a W&B team or user name (the entity)")
+    PROJECT_NAME: str | list[str] = Field("", description="a W&B project, or a list of projects")
+    SPREADSHEET_NAME: str = Field("", description="a spreadsheet's title, URL or key")
+    WORKSHEET: str = Field("", max_length=100, description="a tab title of at most 100 characters")
+    NAME: dict[str, str] = Field(
+        default_factory=dict, description='an object {"W&B user name": "name shown"}'
+    )
+    DYNAMIC_HEADERS: bool | list[str] = Field(
+        True, description='true, false, or a list of globs ("config.*", "!*.seed")'
+    )
+    MAX_COLUMNS: int = Field(100, ge=1, le=16_384, description="a whole number from 1 to 16384")
+    STATES: list[State] = Field(default_factory=list, description=f"a list out of {', '.join(STATES)}")
+    SETTLE_HOURS: float = Field(24.0, ge=0, description="a number of hours, 0 or more", strict=False)
+    ALLOW_HTTP: list[str] = Field(default_factory=list, description="a list of host names")
+    TIMEZONE: str = Field("UTC", description='a time zone such as "UTC" or "Asia/Seoul"')
+    FILTERS: dict[str, Any] = Field(default_factory=dict, description="a W&B filter object")
+    LIVE_ROWS: bool = Field(False, description="true or false")
+    GOOGLE_API_ENDPOINT: str = Field("", description="a URL that replaces Google's, or nothing")
+    SOURCE: str = Field("wandb", description="wandb or folders[:DIR]")
+    DESTINATION: str = Field("gsheet", description="gsheet or xlsx[:FILE]")
+
+    @field_validator("TIMEZONE")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+        return name
+
+    @field_validator("FIXED_HEADERS")
+    @classmethod
+    def _distinct(cls, items: list[str | dict[str, str]]) -> list[str | dict[str, str]]:
+        headers = list(_headers(items))
+        for what, names in (("key", [h.key for h in headers]), ("title", [h.shown for h in headers])):
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise ValueError(f"the {what} {', '.join(sorted(twice))} stands twice")
+        if any(not header.key.strip() for header in headers):
+            raise ValueError("an empty key")
+        return items
+
+    @field_validator("LIVE_ROWS")
+    @classmethod
+    def _not_yet(cls, live: bool) -> bool:
+        if live:
+            raise ValueError("live rows are not part of this version: set false")
+        return live
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """PROJECT_NAME as a tuple, with TEAM_NAME in front of bare names."""
+        names = [self.PROJECT_NAME] if isinstance(self.PROJECT_NAME, str) else self.PROJECT_NAME
+        return tuple(with_entity(name, self.TEAM_NAME) for name in names if name)
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        return tuple(_headers(self.FIXED_HEADERS or DEFAULT_HEADERS))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.TIMEZONE)
+
+    def rules(self, users: Iterable[str] = ()) -> Rules:
+        """What the sync has to know: which runs qualify and which columns there are."""
+        return Rules(
+            choice=Choice(self.headers, self._globs(), self.MAX_COLUMNS),
+            states=frozenset(self.STATES),
+            users=frozenset(user.casefold() for user in users),
+            names=self.NAME,
+            settle_hours=self.SETTLE_HOURS,
+        )
+
+    def _globs(self) -> tuple[str, ...]:
+        if isinstance(self.DYNAMIC_HEADERS, bool):
+            return ("*",) if self.DYNAMIC_HEADERS else ()
+        return tuple(self.DYNAMIC_HEADERS)
+
+
+def load(path: str = DEFAULT_PATH, *, required: bool = True) -> Config:
+    """Read and check a configuration.
+
+    Raises ConfigError with every problem found. A file that is not there is an error if
+    `required`, otherwise the defaults hold.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        if not required:
+            return Config()
+        raise ConfigError(
+            f"there is no configuration {path}: copy config.json of the project and fill it in, or name "
+            "yours with --config_path. (--source folders --destination xlsx needs none.)"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: str = DEFAULT_PATH) -> Config:
+    """Check the text of a configuration. Raises ConfigError with every problem found."""
+    twice: list[Problem] = []
+    try:
+        data = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, twice))
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from error
+    if not isinstance(data, dict):
+        raise ConfigError(f'{path} has to hold a JSON object {{"KEY": value, …}}')
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{path} has problems:", [*twice, *_problems(error)]) from error
+    if twice:
+        raise ConfigError(f"{path} has problems:", twice)
+    return config
+
+
+def missing(config: Config, environ: Mapping[str, str], sheet: str) -> list[Problem]:
+    """What a Google spreadsheet needs and this configuration lacks. `sheet` is --sheet_name."""
+    problems = []
+    if not config.GCP_JSON and not environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        problems.append(
+            Problem(
+                "GCP_JSON",
+                "required for Google Sheets: the path of a service-account key file (or set "
+                "GOOGLE_APPLICATION_CREDENTIALS)",
+            )
+        )
+    if not config.FIXED_HEADERS:
+        problems.append(
+            Problem("FIXED_HEADERS", 'required for Google Sheets: a list of keys, such as ["run_id"]')
+        )
+    if not (sheet or config.SPREADSHEET_NAME):
+        problems.append(
+            Problem("SPREADSHEET_NAME", "required for Google Sheets: a title, URL or key (or --sheet_name)")
+        )
+    return problems
+
+
+def with_entity(project: str, entity: str) -> str:
+    """ "entity/project", or the bare project when no entity is known."""
+    return project if "/" in project or not entity else f"{entity}/{project}"
+
+
+def _headers(items: Iterable[str | dict[str, str]]) -> Iterable[Header]:
+    for item in items:
+        if isinstance(item, str):
+            yield Header(item)
+        else:
+            yield from (Header(key, title) for title, key in item.items())
+
+
+def _object(pairs: list[tuple[str, Any]], twice: list[Problem]) -> dict[str, Any]:
+    """json keeps the last of two equal keys without a word; a person meant something by both."""
+    names = [name for name, _ in pairs]
+    twice += [Problem(name, "stands twice") for name in sorted(set(names)) if names.count(name) > 1]
+    return dict(pairs)
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    """One problem for each key: what was expected, what is there, the nearest key for unknown ones."""
+    found: dict[str, Problem] = {}
+    for item in error.errors():
+        key = str(item["loc"][0]) if item["loc"] else ""
+        found.setdefault(key, Problem(key, _text(key, item)))
+    return list(found.values())
+
+
+def _text(key: str, item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        near = get_close_matches(key.upper(), Config.model_fields, n=1, cutoff=0.5)
+        known = "known keys: " + ", ".join(Config.model_fields)
+        return "unknown key; " + (f"did you mean {near[0]}?" if near else known)
+    expected = f"expected {Config.model_fields[key].description}"
+    if item["type"] == "value_error":
+        return f"{expected}; {item['ctx']['error']}"
+    return f"{expected}, got {_shown(item['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """A value for a message. Objects are not shown: somebody may have pasted a whole key there."""
+    if isinstance(value, dict):
+        return "an object"
+    return json.dumps(value, ensure_ascii=False)[:80]

@@ -1,0 +1,1 @@
+"""Where rows go. The interface is in base.py; each other module is one destination."""

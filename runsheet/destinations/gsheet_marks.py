@@ -1,0 +1,160 @@
+"""What we leave in a spreadsheet beside the cells: developer metadata, and how it guards a write.
+
+Metadata ids are unique in a spreadsheet, a batch is applied whole or not at all, and deleting what
+is not there is no error. So *delete, if it is as I read it; create again* is a compare-and-swap:
+if something else stands there by now, its id still exists, creating is refused, and with it the
+whole batch (docs/exactly-once.md).
+
+    NONCE     on the spreadsheet; its value changes with every batch of ours
+    NOTES     on the only column of the book-keeping tab
+    column    on each column of ours; value: its key
+    end       on the last column of the grid: it moves when any column left of it comes or goes
+    table     on the tab; value: the WORKSHEET it was made for, so that a renamed tab is found
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+NONCE = 1_920_298_611
+NOTES = 1_920_298_612
+PROBE = 1_920_298_613
+NOTES_TAB = 1_920_298_614
+"""The book-keeping tab's sheet id. All four are fixed, so that no machine has to look them up."""
+
+KEY_NONCE = "runsheet.nonce"
+KEY_NOTES = "runsheet.notes"
+KEY_COLUMN = "runsheet.column"
+KEY_END = "runsheet.end"
+KEY_TABLE = "runsheet.table"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One piece of metadata on a column of a tab."""
+
+    id: int
+    key: str
+    value: str
+    index: int
+
+
+def column_place(tab: int, index: int) -> Json:
+    return {
+        "dimensionRange": {
+            "sheetId": tab,
+            "dimension": "COLUMNS",
+            "startIndex": index,
+            "endIndex": index + 1,
+        }
+    }
+
+
+def create(mark_id: int, key: str, value: str, place: Json) -> Json:
+    """A request that makes metadata, and fails the batch when the id exists."""
+    return {
+        "createDeveloperMetadata": {
+            "developerMetadata": {
+                "metadataId": mark_id,
+                "metadataKey": key,
+                "metadataValue": value,
+                "location": place,
+                "visibility": "DOCUMENT",
+            }
+        }
+    }
+
+
+def delete(**lookup: Any) -> Json:
+    """A request that deletes the metadata that a lookup matches, if any."""
+    return {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": lookup}}}
+
+
+def swap(old: str | None, new: str) -> list[Json]:
+    """Requests that pass only if the nonce is `old` (None: if there is none), and leave `new`."""
+    place = {"spreadsheet": True}
+    made = create(NONCE, KEY_NONCE, new, place)
+    return [made] if old is None else [delete(metadataId=NONCE, metadataValue=old), made]
+
+
+def guard(tab: int, marks: Iterable[Mark]) -> list[Json]:
+    """Requests that pass only if each mark is on the column where it was read."""
+    requests = []
+    for mark in marks:
+        place = column_place(tab, mark.index)
+        requests.append(delete_at(mark, tab))
+        requests.append(create(mark.id, mark.key, mark.value, place))
+    return requests
+
+
+def delete_at(mark: Mark, tab: int) -> Json:
+    """A request that deletes a mark if it is on the column where it was read."""
+    return delete(
+        metadataId=mark.id,
+        metadataLocation=column_place(tab, mark.index),
+        locationMatchingStrategy="EXACT_LOCATION",
+    )
+
+
+def nonce(spreadsheet: Mapping[str, Any]) -> str | None:
+    """The nonce in an answer of spreadsheets.get, None when there is none."""
+    for item in spreadsheet.get("developerMetadata", ()):
+        if item.get("metadataId") == NONCE:
+            return str(item.get("metadataValue", ""))
+    return None
+
+
+def column_marks(sheet: Mapping[str, Any]) -> list[Mark]:
+    """Our marks on the columns of a tab, left to right. Copies that people made by duplicating
+    a tab are on that other tab, so they never show here."""
+    marks = []
+    for data in sheet.get("data", ()):
+        start = data.get("startColumn", 0)
+        for offset, column in enumerate(data.get("columnMetadata", ())):
+            marks += [_mark(item, start + offset) for item in column.get("developerMetadata", ())]
+    return [mark for mark in marks if mark.key in (KEY_COLUMN, KEY_END)]
+
+
+def table_of(sheet: Mapping[str, Any]) -> str | None:
+    """The WORKSHEET that a tab was made for, None when it is not ours."""
+    for item in sheet.get("developerMetadata", ()):
+        if item.get("metadataKey") == KEY_TABLE:
+            return str(item.get("metadataValue", ""))
+    return None
+
+
+def _mark(item: Mapping[str, Any], index: int) -> Mark:
+    return Mark(
+        int(item["metadataId"]), str(item.get("metadataKey", "")), str(item.get("metadataValue", "")), index
+    )
+
+
+def probes(first: str, second: str) -> list[tuple[str, bool, list[Json]]]:
+    """Two batches that show whether a service keeps the rules above: what is tried, whether it has
+    to be accepted, and the requests. Neither leaves anything behind when the rules hold.
+
+    The first is refused only if a doubled id is refused *and* a delete by another value deletes
+    nothing: two of the three rules in one request.
+    """
+    place = {"spreadsheet": True}
+    made = create(PROBE, KEY_NONCE, first, place)
+    again = create(PROBE, KEY_NONCE, second, place)
+    return [
+        (
+            "metadata whose value is another is kept, and its id is not given twice",
+            False,
+            [made, delete(metadataId=PROBE, metadataValue=second), again],
+        ),
+        (
+            "metadata whose value is as read is replaced",
+            True,
+            [
+                made,
+                delete(metadataId=PROBE, metadataValue=first),
+                again,
+                delete(metadataId=PROBE, metadataValue=second),
+            ],
+        ),
+    ]

@@ -1,0 +1,275 @@
+"""The batches of one plan: what each holds, in which order, and how the sheet stands after it. Pure.
+
+Order within a batch: the nonce, the guards, then structure (tab, columns, book-keeping tab), then
+rows, then their ids. The guards come first since they speak of the places that were read.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+
+from runsheet import ledger
+from runsheet.destinations import gsheet_batch as batch
+from runsheet.destinations import gsheet_marks as marks
+from runsheet.destinations.gsheet_batch import Json
+from runsheet.destinations.gsheet_marks import Mark
+from runsheet.ledger import Note
+from runsheet.model import Plan, Row
+
+SPARE_ROWS = 100
+"""Blank rows of a new tab, below the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the spreadsheet stands: as read, or as the batches so far have left it.
+
+    `nonce` is None before our first write. `tab` is the sheet id of our worksheet, None when it
+    does not exist yet; `made` tells whether it carries our table mark. `rows` and `columns` are
+    the size of its grid, `marks` our columns left to right, `end` the mark on the grid's last
+    column. `used` is the number of columns up to the last one in use. `notes` says whether the
+    book-keeping tab is there: "ready", "unmarked" (its mark was lost) or "" (missing).
+    """
+
+    title: str
+    nonce: str | None = None
+    tab: int | None = None
+    made: bool = False
+    rows: int = 0
+    columns: int = 0
+    used: int = 0
+    marks: tuple[Mark, ...] = ()
+    end: Mark | None = None
+    notes: str = ""
+    notes_title: str = "_runsheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Settings that shape what is written: the WORKSHEET asked for, room for columns, time zone."""
+
+    worksheet: str
+    room: int
+    zone: tzinfo
+    zone_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Requests that are applied together, the rows in them, and how the sheet stands afterwards."""
+
+    requests: list[Json]
+    rows: Sequence[Row]
+    before: Standing
+    after: Standing
+
+
+def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> Iterator[Batch]:
+    """The batches of a plan, each to be sent after the one before was accepted.
+
+    `give_back`: columns at the right edge, known to be blank, to delete first.
+    """
+    writer = _Writer(plan, standing, look)
+    structure = writer.structure(give_back)
+    room = batch.PAYLOAD_BYTES - len(batch.encode(structure)) - 20_000
+    row = plan.after + 1
+    rows_at_a_time = batch.chunks(plan.rows, room, batch.PAYLOAD_BYTES - 20_000)
+    for number, rows in enumerate(rows_at_a_time):
+        before = writer.standing if number else standing
+        requests = structure if number == 0 else writer.passport()
+        requests += writer.rows(rows, row)
+        requests += writer.notes([*(plan.notes if number == 0 else ()), *ledger.added(rows)])
+        row += len(rows)
+        yield Batch(requests, rows, before, writer.standing)
+
+
+class _Writer:
+    """Builds requests and keeps track of how the sheet will stand."""
+
+    def __init__(self, plan: Plan, standing: Standing, look: Look) -> None:
+        self._plan = plan
+        self._look = look
+        self.standing = standing
+        self._indexes: list[int] = []
+
+    def passport(self) -> list[Json]:
+        """The requests that let a batch pass only if nothing moved since the last one."""
+        s = self.standing
+        fresh = secrets.token_hex(8)
+        requests = marks.swap(s.nonce, fresh)
+        if s.tab is not None:
+            requests += marks.guard(s.tab, s.marks)
+        self.standing = replace(s, nonce=fresh)
+        return requests + self._end()
+
+    def structure(self, give_back: int) -> list[Json]:
+        """The first batch's part: passport, tab, marks of adopted columns, new columns, notes tab."""
+        requests = self.passport() if self.standing.tab is not None else self._first_passport()
+        requests += self._give_back(give_back) if give_back else []
+        requests += self._drop_stale() if self._plan.shape.empty else []
+        requests += self._table()
+        requests += self._adopt()
+        requests += self._new_columns()
+        requests += self._notes_tab()
+        if not self.standing.end:
+            requests += self._end()
+        self._indexes = self._places()
+        return requests
+
+    def rows(self, rows: Sequence[Row], first: int) -> list[Json]:
+        if not rows:
+            return []
+        tab, look = self._tab(), self._look
+        requests = self._insert("ROWS", first, len(rows), inherit=first > 1)
+        requests += batch.rows_json(tab, first, self._indexes, rows, look.zone)
+        # Adopted columns and rows right under a header have no format to inherit.
+        adopted = {placed.column.key for placed in self._plan.adopted}
+        for column, index in zip(self._plan.columns, self._indexes, strict=True):
+            if column.date and (first == 1 or column.key in adopted):
+                requests.append(batch.dates(tab, (first, first + len(rows)), index, look.zone_name))
+        return requests
+
+    def notes(self, notes: Sequence[Note]) -> list[Json]:
+        texts = [note_text(self._tab(), note) for note in notes]
+        return [batch.append_texts(marks.NOTES_TAB, texts)] if texts else []
+
+    def _tab(self) -> int:
+        assert self.standing.tab is not None, "the first batch makes the tab"
+        return self.standing.tab
+
+    def _first_passport(self) -> list[Json]:
+        fresh = secrets.token_hex(8)
+        requests = marks.swap(self.standing.nonce, fresh)
+        self.standing = replace(self.standing, nonce=fresh)
+        return requests
+
+    def _end(self) -> list[Json]:
+        """Guard the mark on the last grid column; move it there when columns were added."""
+        s = self.standing
+        if s.tab is None or not s.columns:
+            return []
+        moved = replace(s.end, index=s.columns - 1) if s.end else _end_mark(s.columns - 1)
+        requests = [marks.delete_at(s.end, s.tab)] if s.end else []
+        place = marks.column_place(s.tab, moved.index)
+        self.standing = replace(s, end=moved)
+        return [*requests, marks.create(moved.id, moved.key, moved.value, place)]
+
+    def _give_back(self, count: int) -> list[Json]:
+        """Delete blank columns at the right edge; the end mark dies with the last of them."""
+        s, tab = self.standing, self._tab()
+        columns = s.columns - count
+        self.standing = replace(s, columns=columns, end=None)
+        span = {"sheetId": tab, "dimension": "COLUMNS", "startIndex": columns, "endIndex": s.columns}
+        return [{"deleteDimension": {"range": span}}, *self._end()]
+
+    def _table(self) -> list[Json]:
+        """The tab, its mark and its header row, where they are missing."""
+        s, plan, look = self.standing, self._plan, self._look
+        requests: list[Json] = []
+        if s.tab is None:
+            tab, columns = new_id(), max(look.room, len(plan.new), 1)
+            self.standing = replace(s, tab=tab, rows=1 + SPARE_ROWS, columns=columns)
+            requests += [batch.add_tab(tab, s.title, 1 + SPARE_ROWS, columns), batch.freeze_header(tab)]
+        elif plan.shape.empty:
+            # A person may type into the empty tab at this moment: the header gets a row of its own.
+            requests.append(batch.insert(s.tab, "ROWS", 0, 1, inherit=False))
+            missing = max(look.room, len(plan.new)) - s.columns
+            if missing > 0:
+                requests.append(batch.append_dimension(s.tab, "COLUMNS", missing))
+            requests.append(batch.freeze_header(s.tab))
+            self.standing = replace(s, rows=s.rows + 1, columns=s.columns + max(missing, 0))
+        if not s.made:
+            place = {"sheetId": self._tab()}
+            requests.append(marks.create(new_id(), marks.KEY_TABLE, look.worksheet, place))
+            self.standing = replace(self.standing, made=True)
+        return requests
+
+    def _adopt(self) -> list[Json]:
+        made = [Mark(new_id(), marks.KEY_COLUMN, p.column.key, p.index) for p in self._plan.adopted]
+        return self._add_marks(made)
+
+    def _new_columns(self) -> list[Json]:
+        """New columns to the right of everything in use: inserted, so that nothing is overwritten."""
+        new, tab = self._plan.new, self._tab()
+        if not new:
+            return []
+        start = 0 if self._plan.shape.empty else self.standing.used
+        requests: list[Json] = []
+        if not self._plan.shape.empty:
+            requests += self._insert("COLUMNS", start, len(new), inherit=start > 0)
+            self.standing = replace(self.standing, used=start + len(new))
+        requests.append(batch.header_json(tab, start, new))
+        requests.append(batch.bold_header(tab, start, len(new)))
+        for offset, column in enumerate(new):
+            if column.date:
+                requests.append(batch.dates(tab, (1, None), start + offset, self._look.zone_name))
+        made = [Mark(new_id(), marks.KEY_COLUMN, c.key, start + offset) for offset, c in enumerate(new)]
+        return requests + self._add_marks(made)
+
+    def _insert(self, dimension: str, start: int, count: int, inherit: bool) -> list[Json]:
+        """Insert rows or columns. At the edge of the grid one more is appended first, so that they
+        go in front of it: a row that a person appends at this moment is never written into."""
+        s, tab = self.standing, self._tab()
+        size = s.rows if dimension == "ROWS" else s.columns
+        edge = 1 if start >= size else 0
+        if dimension == "ROWS":
+            self.standing = replace(s, rows=size + count + edge)
+        else:
+            end = s.end
+            if end and end.index >= start:
+                end = replace(end, index=end.index + count)
+            self.standing = replace(s, columns=size + count + edge, end=end)
+        grown = [batch.append_dimension(tab, dimension, edge)] if edge else []
+        return [*grown, batch.insert(tab, dimension, start, count, inherit)]
+
+    def _drop_stale(self) -> list[Json]:
+        """A cleared worksheet keeps our marks on its columns: they go, the table starts over."""
+        stale, self.standing = self.standing.marks, replace(self.standing, marks=())
+        return [marks.delete_at(mark, self._tab()) for mark in stale]
+
+    def _add_marks(self, made: list[Mark]) -> list[Json]:
+        tab = self._tab()
+        self.standing = replace(self.standing, marks=(*self.standing.marks, *made))
+        return [marks.create(m.id, m.key, m.value, marks.column_place(tab, m.index)) for m in made]
+
+    def _notes_tab(self) -> list[Json]:
+        s = self.standing
+        self.standing = replace(s, notes="ready")
+        mark = marks.create(marks.NOTES, marks.KEY_NOTES, "", marks.column_place(marks.NOTES_TAB, 0))
+        if s.notes == "ready":
+            return []
+        if s.notes == "unmarked":
+            return [mark]
+        made = batch.add_tab(marks.NOTES_TAB, s.notes_title, 2, 1, hidden=True)
+        head = batch.append_texts(marks.NOTES_TAB, [" ".join(ledger.HEADER).strip()])
+        return [made, mark, head]
+
+    def _places(self) -> list[int]:
+        """The grid column of each column of the plan."""
+        places = {mark.value: mark.index for mark in self.standing.marks}
+        return [places[column.key] for column in self._plan.columns]
+
+
+def note_text(tab: int, note: Note) -> str:
+    """A note as the text of one cell; several tables share the book-keeping tab."""
+    return json.dumps([tab, *note], ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_note(text: str) -> tuple[int, Note] | None:
+    """Table and note of a cell's text; None for a text that is not ours."""
+    try:
+        tab, *note = json.loads(text)
+    except (ValueError, TypeError):
+        return None
+    return (tab, tuple(map(str, note))) if isinstance(tab, int) else None
+
+
+def new_id() -> int:
+    """A metadata or sheet id that is free as far as chance can tell; a taken one refuses the batch."""
+    return secrets.randbelow(1_900_000_000) + 1
+
+
+def _end_mark(index: int) -> Mark:
+    return Mark(new_id(), marks.KEY_END, "", index)

@@ -1,0 +1,92 @@
+"""A run becomes values by path: the built-in keys, and the leaves of its config and summary.
+
+A *path* says where a value comes from: a built-in key (`run_id`), or `config.` or `summary.`
+followed by the keys down to a leaf, joined by dots (`config.optimizer.lr`, `summary.val/dice`).
+Pure.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runsheet import cells
+from runsheet.model import Cell, Run
+
+CONFIG = "config."
+SUMMARY = "summary."
+
+Values = dict[str, Cell]
+"""The cells of one run by path; paths without a value are left out."""
+
+
+def _words(words: tuple[str, ...]) -> Cell:
+    return cells.text(", ".join(words))
+
+
+def _timestamp(run: Run) -> Cell:
+    """When the run last logged: W&B's `_timestamp`, else its last sign of life."""
+    return cells.stamp(run.summary.get("_timestamp")) or run.heartbeat or run.created
+
+
+BUILTIN: Mapping[str, Callable[[Run], Cell]] = {
+    "run_id": lambda run: cells.text(run.id),
+    "_timestamp": _timestamp,
+    "name": lambda run: cells.text(run.user or ""),
+    "run_name": lambda run: cells.text(run.name),
+    "state": lambda run: cells.text(run.state),
+    "created_at": lambda run: run.created,
+    "runtime": lambda run: None if run.runtime is None else cells.number(run.runtime),
+    "url": lambda run: cells.text(run.url),
+    "tags": lambda run: _words(run.tags),
+    "group": lambda run: cells.text(run.group),
+    "job_type": lambda run: cells.text(run.job_type),
+    "sweep": lambda run: cells.text(run.sweep),
+    "project": lambda run: cells.text(run.scope.project),
+    "notes": lambda run: cells.text(run.notes),
+    "host": lambda run: cells.text(run.machine),
+}
+"""The keys that every run has, and how each is read. `runtime` is in seconds."""
+
+DATES = frozenset({"_timestamp", "created_at"})
+"""Built-in keys whose values are dates."""
+
+
+def values(run: Run, names: Mapping[str, str]) -> Values:
+    """All cells of a run by path. `names` maps user names to the names shown.
+
+    Raises nothing on any config or summary that JSON can express: a value that makes no cell
+    (None, NaN, an empty mapping) is left out.
+    """
+    found: Values = {}
+    for key, read in BUILTIN.items():
+        cell = read(run)
+        if cell is not None and cell != "":
+            found[key] = cell
+    if run.user is not None and run.user in names:
+        found["name"] = cells.text(names[run.user])
+    _leaves(CONFIG, run.config, found)
+    _leaves(SUMMARY, run.summary, found)
+    return found
+
+
+def _leaves(prefix: str, mapping: Mapping[Any, Any], found: Values) -> None:
+    """Add the leaves under a mapping. Leaves go before nested mappings, so that of the keys
+    `{"a.b": 1}` and `{"a": {"b": 2}}` of one run always the literal one is called `a.b`."""
+    nested: list[tuple[str, Mapping[Any, Any]]] = []
+    for key, value in mapping.items():
+        path = prefix + (key if isinstance(key, str) else str(key))
+        if isinstance(value, Mapping) and "_type" not in value:
+            nested.append((path, value))
+        elif (cell := cells.clean(value)) is not None:
+            found[_free(path, found)] = cell
+    for path, value in nested:
+        _leaves(path + ".", value, found)
+
+
+def _free(path: str, found: Values) -> str:
+    """The path, or with "~2", "~3", … the first that no other key of this run has taken."""
+    if path not in found:
+        return path
+    count = 2
+    while f"{path}~{count}" in found:
+        count += 1
+    return f"{path}~{count}"

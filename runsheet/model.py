@@ -1,0 +1,181 @@
+"""The values that the parts of runsheet hand to each other. Frozen; no I/O, no behaviour.
+
+A *run* comes from a source; a *shape* and its *content* are read from a destination; a *plan*
+is made of them and applied. A cell is a bare Python scalar: an object per cell would cost three
+times the parsing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Cell = str | int | float | bool | datetime | None
+"""What one cell holds. None is an empty cell; a datetime is aware (UTC)."""
+
+SETTLED_STATES = frozenset({"finished", "failed", "killed"})
+"""States that will not change any more by themselves (W&B's names)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """Where runs live: the first three parts of a run's identity.
+
+    `source` is "wandb", "folders", ...; `host` the server as "api.wandb.ai", empty for files;
+    `project` is "entity/project", or "project" where a source knows no entity.
+    """
+
+    source: str
+    host: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as a source knows it. Times are aware (UTC), `runtime` is in seconds.
+
+    `config` and `summary` are the run's own values, nested, without W&B's `_wandb` entry, and
+    not yet cleaned. `user` is None when the account is gone. `machine` is the host name of the
+    training machine; sources fill it only when asked, since it is personal.
+    """
+
+    scope: Scope
+    id: str
+    name: str = ""
+    state: str = "finished"
+    created: datetime | None = None
+    heartbeat: datetime | None = None
+    runtime: float | None = None
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    job_type: str = ""
+    sweep: str = ""
+    notes: str = ""
+    url: str = ""
+    machine: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Something a source left out, and why. `what` names a run or a folder."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that runsheet writes.
+
+    `key` is its identity and never changes: a header key as the user spelled it (`lr`), or a
+    qualified key (`config.lr`). `path` is where its values come from (see fields.py), "" while no
+    run has the key. `title` is the header text at creation. `date`: its cells are dates.
+    """
+
+    key: str
+    title: str
+    path: str
+    date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A column of ours as it stands in the sheet: `index` counts from 0 at the left edge.
+
+    `title` is what the header shows now, which a person may have changed.
+    """
+
+    key: str
+    index: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the first read of a tick tells about the worksheet.
+
+    `exists`: the worksheet is there. `header`: texts of row 1 by index, "" where blank, trailing
+    blanks left out. `owned`: columns that carry our mark. `empty`: nothing at all is in the
+    worksheet, or it does not exist. `token` is the destination's own memory of what it read,
+    which `content` and `apply` need and nobody else looks into.
+    """
+
+    exists: bool
+    empty: bool
+    header: tuple[str, ...] = ()
+    owned: tuple[Owned, ...] = ()
+    token: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowId:
+    """A row with text in the run_id column: the ids as shown, and its place (0 = header row).
+
+    `project` is "" where the sheet has no project column or its cell is blank. `filled`: another
+    cell of ours in that row holds something. It is only looked up where it decides (when a sheet
+    is adopted, or the book-keeping is missing) and True otherwise.
+    """
+
+    run_id: str
+    project: str
+    index: int
+    filled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the second read tells: rows with an id, top to bottom, and the book-keeping.
+
+    `notes` are the text rows of the book-keeping tab (see ledger.py); None when that tab is
+    missing although the sheet has been written before.
+    """
+
+    rows: tuple[RowId, ...] = ()
+    notes: tuple[tuple[str, ...], ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row to append: the run's identity, and a cell for each column of the plan, in order."""
+
+    scope: Scope
+    run_id: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An unmarked column of the sheet, at `index`, that becomes ours."""
+
+    column: Column
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision of one tick.
+
+    `columns` are all columns that rows fill: first those the sheet has (`owned`, then `adopted`,
+    both already in place), then `new` ones, to be made at the right in this order. Each row of
+    `rows` has one cell for each of them; they go directly below row `after` (0 = the header).
+    `notes` are book-keeping rows to write with the first batch; the ids of the rows go along with
+    the batch that appends them.
+    """
+
+    shape: Shape
+    content: Content
+    columns: tuple[Column, ...] = ()
+    owned: tuple[Owned, ...] = ()
+    adopted: tuple[Placed, ...] = ()
+    new: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    after: int = 0
+    notes: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """True when applying the plan would write nothing."""
+        return not (self.rows or self.new or self.adopted or self.notes)

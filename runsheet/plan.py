@@ -1,0 +1,236 @@
+"""What a tick will do, decided before anything is written: which runs become rows, where. Pure.
+
+A run qualifies when it has settled and the configuration wants it. It is *known* when the
+book-keeping has its id or the sheet shows it; a known run is never appended again, whether or not
+its row still stands (P1, P4).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from runsheet import cells, columns, ledger
+from runsheet.errors import SheetError
+from runsheet.fields import Values
+from runsheet.ledger import Ledger, Note
+from runsheet.model import (
+    SETTLED_STATES,
+    Cell,
+    Column,
+    Content,
+    Placed,
+    Plan,
+    Row,
+    RowId,
+    Run,
+    Scope,
+    Shape,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which runs qualify, and how they are shown.
+
+    `states`: only these, empty for all. `users`: only runs of these, empty for all.
+    `names`: user name to the name shown.
+    """
+
+    choice: columns.Choice
+    states: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    settle_hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that qualifies: its identity and its cells by path."""
+
+    scope: Scope
+    run_id: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A plan, and what the tick's report says about it.
+
+    `deleted`: runs kept out since a person deleted their rows. `left_out`: titles of columns
+    beyond the limit. `lost_notes`: the book-keeping was missing, so rows deleted by hand may
+    return once. `doubles`: ids that the sheet shows in more than one row.
+    """
+
+    plan: Plan
+    deleted: int = 0
+    left_out: tuple[str, ...] = ()
+    lost_notes: bool = False
+    over: bool = False
+    doubles: tuple[str, ...] = ()
+
+
+def refusal(run: Run, rules: Rules, now: datetime) -> str:
+    """Why a run does not qualify, in a word or two; "" when it does."""
+    if rules.users and (run.user or "").casefold() not in rules.users:
+        return "of another user"
+    if not settled(run, now, rules.settle_hours):
+        return run.state or "not settled"
+    if rules.states and run.state not in rules.states:
+        return f"{run.state}, not in STATES"
+    return ""
+
+
+def settled(run: Run, now: datetime, settle_hours: float) -> bool:
+    """Whether a run will not change any more.
+
+    finished, failed and killed runs are settled. W&B calls runs crashed that go on later, and
+    leaves runs running that died weeks ago: without a heartbeat for `settle_hours` they settle.
+    """
+    if run.state in SETTLED_STATES:
+        return True
+    last = run.heartbeat or run.created
+    return last is not None and now - last >= timedelta(hours=settle_hours)
+
+
+def build(
+    shape: Shape,
+    content: Content,
+    candidates: Sequence[Candidate],
+    rules: Rules,
+    seen: columns.Seen,
+    adopted: Sequence[Placed] = (),
+    cell_chars: int = 50_000,
+) -> Decision:
+    """Decide what to write so that every candidate has exactly one row.
+
+    `adopted` are the placements of `columns.adopt`, empty for a sheet that carries marks. An
+    empty worksheet starts over: what the book-keeping knew of it no longer counts (P4). Raises
+    SheetError when the run_id column is gone from a sheet of ours, or a worksheet is not ours.
+    """
+    _check(shape, adopted)
+    book = ledger.parse(content.notes or ())
+    over = shape.empty and bool(book.ids or book.columns)
+    book = Ledger() if over else book
+    choice = required(rules.choice, {c.scope for c in candidates} | set(book.ids))
+    trusted = bool(adopted) or content.notes is None
+    rows = [row for row in content.rows if _is_run(row, book, trusted)]
+    chosen = columns.choose(choice, seen, shape.header, shape.owned, book.columns, adopted)
+    shown = _Shown(rows, book)
+    known = [c for c in candidates if book.knows(c.scope, c.run_id) or shown.has(c)]
+    missing = [c for c in candidates if not (book.knows(c.scope, c.run_id) or shown.has(c))]
+    all_columns = chosen.present + chosen.new
+    notes = [*_column_notes(all_columns, book), *_noticed(known, book)]
+    if over:
+        notes.insert(0, ledger.START)
+    if not missing and not adopted:
+        # Columns come with the rows that fill them: nothing to add, nothing to write.
+        return Decision(_nothing(shape, content, notes if trusted else []), _deleted(known, shown))
+    plan = Plan(
+        shape,
+        content,
+        columns=all_columns,
+        owned=shape.owned,
+        adopted=tuple(adopted),
+        new=chosen.new,
+        rows=tuple(_row(candidate, all_columns, cell_chars) for candidate in missing),
+        after=max((row.index for row in rows), default=0),
+        notes=tuple(notes),
+    )
+    lost = content.notes is None
+    return Decision(plan, _deleted(known, shown), chosen.left_out, lost, over, shown.doubles())
+
+
+def required(choice: columns.Choice, scopes: Collection[Scope] = ()) -> columns.Choice:
+    """The choice with the headers that identify a row: run_id, and project with several projects."""
+    keys = [header.key for header in choice.fixed]
+    fixed = choice.fixed
+    if "run_id" not in keys:
+        fixed = (columns.Header("run_id"), *fixed)
+    if "project" not in keys and len({scope.project for scope in scopes}) > 1:
+        fixed = (fixed[0], columns.Header("project"), *fixed[1:])
+    return replace(choice, fixed=fixed)
+
+
+def _nothing(shape: Shape, content: Content, notes: Iterable[Note]) -> Plan:
+    return Plan(shape, content, owned=shape.owned, notes=tuple(notes))
+
+
+def _check(shape: Shape, adopted: Collection[Placed]) -> None:
+    keys = {owned.key for owned in shape.owned} | {placed.column.key for placed in adopted}
+    if shape.empty or "run_id" in keys:
+        return
+    if shape.owned:
+        raise SheetError(
+            "the run_id column of the worksheet is gone: bring it back (undo), or name another tab "
+            "with WORKSHEET in config.json. Nothing was written"
+        )
+    raise SheetError(
+        "the worksheet holds other data and has no run_id column: name another tab with WORKSHEET in "
+        "config.json (it is made when it does not exist), or head one column run_id. Nothing was written"
+    )
+
+
+def _deleted(known: Sequence[Candidate], shown: "_Shown") -> int:
+    return len(known) - shown.count(known)
+
+
+def _is_run(row: RowId, book: Ledger, trusted: bool) -> bool:
+    """Text in the run_id column is an id if we wrote it; where we cannot know (a sheet that is
+    adopted, or whose book-keeping is gone) if the row holds something else of ours."""
+    return any(row.run_id in ids for ids in book.ids.values()) or (trusted and row.filled)
+
+
+class _Shown:
+    """Which runs the sheet shows. With a project column both cells tell; a row without a project
+    stands for any run of that id that the book-keeping does not place elsewhere."""
+
+    def __init__(self, rows: Iterable[RowId], book: Ledger) -> None:
+        self._rows: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            self._rows[row.run_id].append(row.project)
+        self._book = book
+
+    def has(self, run: Candidate) -> bool:
+        projects = self._rows.get(run.run_id)
+        if not projects:
+            return False
+        if run.scope.project in projects or run.scope.project.rpartition("/")[2] in projects:
+            return True
+        elsewhere = sum(scope != run.scope and run.run_id in ids for scope, ids in self._book.ids.items())
+        return projects.count("") > elsewhere
+
+    def count(self, runs: Iterable[Candidate]) -> int:
+        return sum(1 for run in runs if run.run_id in self._rows)
+
+    def doubles(self) -> tuple[str, ...]:
+        """Ids that stand in two rows of one project."""
+        return tuple(run_id for run_id, projects in self._rows.items() if max(Counter(projects).values()) > 1)
+
+
+def _column_notes(all_columns: Iterable[Column], book: Ledger) -> list[Note]:
+    """Columns that the book-keeping does not have yet, or whose path has become known."""
+    return [
+        ledger.column(column.key, column.path)
+        for column in all_columns
+        if book.columns.get(column.key) != column.path
+    ]
+
+
+def _noticed(known: Iterable[Candidate], book: Ledger) -> list[Note]:
+    """Runs that the sheet shows and the book-keeping lacks: so that a later deletion is seen."""
+    rows = [Row(c.scope, c.run_id, ()) for c in known if not book.knows(c.scope, c.run_id)]
+    return ledger.added(rows)
+
+
+def _row(candidate: Candidate, all_columns: Sequence[Column], cell_chars: int) -> Row:
+    values = candidate.values
+    return Row(
+        candidate.scope,
+        candidate.run_id,
+        tuple(_cell(values.get(column.path), cell_chars) for column in all_columns),
+    )
+
+
+def _cell(cell: Cell, limit: int) -> Cell:
+    return cells.fit(cell, limit) if isinstance(cell, str) else cell

@@ -1,0 +1,102 @@
+"""What a tick did, in words: one line always, more lines where a person should look (P7)."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runsheet.model import Plan, Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one tick.
+
+    `seen`: runs listed; `added`: rows appended; `waiting`: runs that do not qualify (yet), by
+    reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted
+    by hand; `left_out`: columns beyond MAX_COLUMNS; `failed`: projects that could not be listed,
+    with the cause; `seconds`: wall time. `planned` is set in a dry run only.
+    """
+
+    seen: int = 0
+    added: int = 0
+    columns_added: tuple[str, ...] = ()
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    skips: tuple[Skip, ...] = ()
+    deleted: int = 0
+    left_out: tuple[str, ...] = ()
+    lost_notes: bool = False
+    over: bool = False
+    doubles: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    source_requests: int = 0
+    destination: str = ""
+    destination_requests: int = 0
+    seconds: float = 0.0
+    planned: Plan | None = None
+
+    def line(self) -> str:
+        """The tick in one line."""
+        parts = [f"{_count(self.seen, 'run')} seen", self._added()]
+        if self.columns_added:
+            parts.append(f"{_count(len(self.columns_added), 'new column')}")
+        left = [f"{count:,} {reason}" for reason, count in Counter(self.waiting).most_common()]
+        if self.deleted:
+            left.append(f"{self.deleted:,} deleted by hand")
+        left += [f"{count:,} {reason}" for reason, count in self._skip_reasons().most_common()]
+        if left:
+            parts.append("skipped: " + ", ".join(left))
+        if self.failed:
+            parts.append(f"{_count(len(self.failed), 'project')} failed")
+        requests = [
+            f"{count} {name}"
+            for name, count in (
+                (self.source, self.source_requests),
+                (self.destination, self.destination_requests),
+            )
+            if count
+        ]
+        if requests:
+            parts.append("requests: " + " + ".join(requests))
+        return " · ".join([*parts, f"{self.seconds:.1f} s"])
+
+    def remarks(self) -> list[str]:
+        """Lines for a person, each about something that this tick met."""
+        lines = []
+        if self.over:
+            lines.append("the worksheet was found empty: it starts over with all runs")
+        if self.lost_notes:
+            lines.append(
+                "the book-keeping tab _runsheet is gone: it is made again; rows deleted by hand "
+                "earlier may return once"
+            )
+        if self.left_out:
+            many = _count(len(self.left_out), "column")
+            lines.append(f"{many} beyond MAX_COLUMNS left out: {', '.join(self.left_out)}")
+        if self.doubles:
+            ids = ", ".join(self.doubles)
+            lines.append(f"ids in more than one row of the sheet: {ids} (the upper row is the sync's)")
+        return lines
+
+    def plan_lines(self) -> list[str]:
+        """What a dry run would write: new columns, then a line for each row."""
+        if self.planned is None:
+            return []
+        lines = [f"new column {column.title!r} ({column.path})" for column in self.planned.new]
+        for row in self.planned.rows:
+            cells = zip(self.planned.columns, row.cells, strict=True)
+            shown = ", ".join(f"{column.title}={cell}" for column, cell in cells if cell is not None)
+            lines.append(f"new row {row.run_id} of {row.scope.project}: {shown}"[:300])
+        return lines
+
+    def _added(self) -> str:
+        if self.planned is not None:
+            return f"{len(self.planned.rows):,} would be added (dry run)"
+        return f"{self.added:,} added"
+
+    def _skip_reasons(self) -> Counter[str]:
+        return Counter(skip.reason for skip in self.skips)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Where runs come from. The interface is in base.py; each other module is one source."""
