@@ -17,12 +17,17 @@ T = TypeVar("T")
 
 
 class Again(Exception):
-    """Raised by an attempt that failed but may work later; `after` is the wait the server asked for."""
+    """Raised by an attempt that failed but may work later.
 
-    def __init__(self, cause: Exception, after: float | None = None) -> None:
+    `after`: the wait that the server asked for; `tries`: give up after so many attempts, where
+    that is fewer than the policy allows.
+    """
+
+    def __init__(self, cause: Exception, after: float | None = None, tries: int | None = None) -> None:
         super().__init__(str(cause))
         self.cause = cause
         self.after = after
+        self.tries = tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Policy:
                 return attempt()
             except Again as again:
                 wait = self._wait(number, again)
-                if number == self.tries or clock.monotonic() + wait > deadline:
+                if number >= min(self.tries, again.tries or self.tries) or clock.monotonic() + wait > deadline:
                     raise again.cause from again.__cause__
                 log.info("%s; trying again in %.1f s", again, wait)
                 clock.sleep(wait)

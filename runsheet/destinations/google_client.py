@@ -37,6 +37,9 @@ TIMEOUT = (10.0, 60.0)
 READS = Policy()
 """How long a request is repeated: six tries within two minutes, which outlasts a minute's quota."""
 
+NO_ANSWER_TRIES = 3
+"""Tries when nobody answers at all: a minute more seldom brings a network back, the next tick may."""
+
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
 NO_ACCOUNT = "No account at hand? --source folders --destination xlsx needs none"
 
@@ -102,7 +105,7 @@ class Google(HTTPClient):
     """One account's connection to Sheets and Drive.
 
     `endpoint` replaces scheme and host of every URL ("" = Google's own). `requests` counts what
-    was sent, the token included. Not for use by two threads.
+    was sent to the two APIs, tokens not included. Not for use by two threads.
     """
 
     def __init__(
@@ -139,7 +142,8 @@ class Google(HTTPClient):
             try:
                 return self._send(method, path, **kwargs)
             except (RequestException, TransportError, ValueError) as error:
-                raise Again(Unreachable(f"Google cannot be reached: {_cause(error)}")) from error
+                failure = Unreachable(f"Google cannot be reached: {_cause(error)}")
+                raise Again(failure, tries=NO_ANSWER_TRIES) from error
             except APIError as error:
                 raise self._error(error.response, what) from error
             except GoogleAuthError as error:

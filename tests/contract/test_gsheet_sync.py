@@ -1,0 +1,482 @@
+"""Google Sheets, spoken to by the unmodified client over HTTP: what a tick leaves in the sheet."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runsheet.columns import Header
+from runsheet.destinations.gsheet import spreadsheet_key
+from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError, SheetError, Unreachable
+from tests.support.builders import Desk, FakeClock, rules, run, tick
+from tests.support.sheets import Document, SheetsServer, applied, late, people, refuse, reset, truncate
+
+
+@pytest.fixture
+def server() -> Iterator[SheetsServer]:
+    with SheetsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(server: SheetsServer, tmp_path: Path) -> Desk:
+    return Desk(server, tmp_path)
+
+
+RUNS = [run(number) for number in range(5)]
+
+
+class TestFirstContact:
+    def test_a_missing_tab_is_made(self, desk: Desk) -> None:
+        """The WORKSHEET appears with a frozen bold header, room for 100 columns, and one row a run."""
+        desk.tick(RUNS)
+        tab = desk.document.tab("runs")
+        assert tab.values()[0] == ["run_id", "name", "epoch", "loss", "lr", "model.name"]
+        assert desk.ids() == [r.id for r in RUNS]
+        assert tab.size[1] == 100
+        assert tab.look("A1").format == {"textFormat": {"bold": True}}
+        assert tab.grid.layout["frozenRowCount"] == 1
+        assert desk.document.tab("_runsheet").hidden
+
+    def test_an_empty_first_tab_is_used(self, desk: Desk) -> None:
+        """Without WORKSHEET a fresh spreadsheet's only tab is filled, and widened to 100 columns."""
+        desk.tick(RUNS, worksheet="")
+        assert desk.ids("Sheet1") == [r.id for r in RUNS]
+        assert desk.document.tab("Sheet1").size[1] == 100
+        desk.tick([*RUNS, run(9)], worksheet="")
+        assert desk.ids("Sheet1")[-1] == "run0009"
+
+    def test_probes_leave_nothing_behind(self, desk: Desk) -> None:
+        """What first contact tries out is gone afterwards."""
+        desk.tick(RUNS)
+        assert "1920298613" not in str([item.id for item in desk.document.metadata])
+
+    def test_the_second_tick_writes_nothing(self, desk: Desk, server: SheetsServer) -> None:
+        """P1: nothing new, nothing written, two reads."""
+        desk.tick(RUNS)
+        before, writes, reads = desk.document.snapshot(), server.count("write"), server.count("read")
+        report = desk.tick(RUNS)
+        assert report.added == 0
+        assert desk.document.snapshot() == before
+        assert (server.count("write") - writes, server.count("read") - reads) == (0, 2)
+
+    def test_a_dry_run_writes_nothing(self, desk: Desk, server: SheetsServer) -> None:
+        """--dry_run shows the plan and sends no write, probes included."""
+        report = desk.tick(RUNS, dry_run=True)
+        assert report.planned is not None
+        assert len(report.planned.rows) == 5
+        assert server.count("write") == 0
+
+    def test_a_service_with_other_rules_is_refused(self, desk: Desk, server: SheetsServer) -> None:
+        """Exactly-once rests on how metadata behaves: where a probe fails, no row is written."""
+        server.script(refuse(400, kind="write", nth=2))
+        with pytest.raises(ServiceError, match="does not behave as it must"):
+            desk.tick(RUNS)
+        assert [tab.title for tab in desk.document.tabs] == ["Sheet1"]
+
+
+class TestCells:
+    def test_values_are_typed(self, desk: Desk) -> None:
+        """P5: numbers are numbers, text is text and never a formula, dates are dates."""
+        value: dict[str, Any] = {
+            "formula": "=1+1",
+            "plus": "+1",
+            "zeros": "0042",
+            "date": "2024-01-01",
+            "flag": True,
+            "number": 1e-05,
+            "big": 2**60,
+            "hangul": "학습률 🚀",
+        }
+        desk.tick(
+            [run(1, config=value, summary={}, created=datetime(2024, 11, 20, 14, 30, 15, tzinfo=UTC))],
+            rules("run_id", "created_at"),
+        )
+        header, row = desk.values()
+        cells = dict(zip(header, row, strict=False))
+        assert {key: cells[key] for key in value} == value | {"big": str(2**60)}
+        assert isinstance(cells["created_at"], float)
+        shown = dict(zip(header, desk.document.tab("runs").formatted()[1], strict=False))
+        assert shown["created_at"] == "2024-11-20 14:30:15 UTC"
+        assert shown["formula"] == "=1+1"
+
+    def test_no_cell_but_ours_has_a_value(self, desk: Desk) -> None:
+        """NaN, infinities and None are empty cells."""
+        desk.tick([run(1, config={}, summary={"a": float("nan"), "b": "Infinity", "c": None, "d": 1})])
+        assert desk.values() == [["run_id", "name", "d"], ["run0001", "kim", 1]]
+
+
+class TestPeople:
+    def test_columns_are_known_by_identity(self, desk: Desk) -> None:
+        """P3: moved, renamed and inserted columns keep working."""
+        desk.tick(RUNS)
+        tab = desk.document.tab("runs")
+        tab.insert_columns("B")
+        tab.put("B1", "my notes")
+        tab.put("B2", "keep me")
+        tab.move_columns("A", "F")
+        tab.put("A1", "mine")
+        desk.tick([*RUNS, run(7, summary={"loss": 0.125})])
+        header, *rows = desk.values()
+        last = dict(zip(header, rows[-1], strict=False))
+        assert (last["run_id"], last["loss"]) == ("run0007", 0.125)
+        assert last["mine"] is None
+        assert rows[0][0] == "keep me"
+
+    def test_sorting_blank_rows_and_totals_change_nothing(self, desk: Desk) -> None:
+        """P4: rows are found by their ids; new ones go under the last of them, above a total."""
+        desk.tick(RUNS)
+        tab = desk.document.tab("runs")
+        tab.sort("A", ascending=False)
+        tab.insert_rows(4)
+        tab.put("A9", "Total")
+        tab.put("D9", "=SUM(D2:D7)")
+        desk.tick([*RUNS, run(8)])
+        ids = desk.ids()
+        assert ids == ["run0004", "run0003", "run0002", "run0001", "run0000", "run0008", "Total"]
+
+    def test_deleted_rows_stay_away(self, desk: Desk) -> None:
+        """P4: a row deleted by hand does not come back, however often the run is listed."""
+        desk.tick(RUNS)
+        desk.document.tab("runs").delete_rows(3)
+        report = desk.tick([*RUNS, run(8)])
+        assert desk.ids() == ["run0000", "run0002", "run0003", "run0004", "run0008"]
+        assert report.deleted == 1
+
+    def test_deleted_columns_stay_away(self, desk: Desk) -> None:
+        """P3: a column of ours that a person deleted is not made again."""
+        desk.tick(RUNS)
+        desk.document.tab("runs").delete_columns("D")
+        desk.tick([*RUNS, run(8, config={"fresh": 1})])
+        assert desk.values()[0] == ["run_id", "name", "epoch", "lr", "model.name", "fresh"]
+
+    def test_new_columns_go_right_of_everything(self, desk: Desk) -> None:
+        """P2: a person's column and headless data beside the table are neither moved nor filled."""
+        desk.tick(RUNS)
+        tab = desk.document.tab("runs")
+        tab.put("G1", "comment")
+        tab.put("H4", "scribble")
+        desk.tick([*RUNS, run(8, config={"fresh": 1})])
+        header = desk.values()[0]
+        assert header.index("comment") == 6
+        assert header.index("fresh") == 8
+        assert tab.value("H4") == "scribble"
+
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    @pytest.mark.parametrize(
+        "deed",
+        [
+            lambda tab: tab.insert_columns("B"),
+            lambda tab: tab.move_columns("A", "D"),
+            lambda tab: tab.delete_columns("C"),
+            lambda tab: tab.delete_columns("F"),
+            lambda tab: tab.sort("A", ascending=False),
+            lambda tab: tab.rename("Runs of Q4"),
+        ],
+        ids=["insert", "move", "delete", "delete last", "sort", "rename tab"],
+    )
+    def test_an_edit_between_read_and_write(
+        self, desk: Desk, server: SheetsServer, deed: Any, moment: str
+    ) -> None:
+        """P3: a column that moves in the second between our read and our write shifts no value."""
+        desk.tick(RUNS)
+        work = people(**{moment: lambda document: deed(document.tab("runs")), "kind": "read", "nth": 2})
+        server.script(work)
+        desk.tick([*RUNS, run(8, summary={"loss": 0.5}, config={"lr": 7})])
+        title = next(tab.title for tab in desk.document.tabs if tab.title.casefold().startswith("runs"))
+        header, *rows = desk.values(title)
+        new = [dict(zip(header, row, strict=False)) for row in rows if "run0008" in row]
+        assert len(new) == 1
+        assert new[0]["run_id"] == "run0008"
+        assert new[0].get("lr", 7) == 7
+        assert new[0].get("loss", 0.5) == 0.5
+
+    def test_a_renamed_tab_is_found(self, desk: Desk) -> None:
+        """A tab of ours is known by its mark, not by its title."""
+        desk.tick(RUNS)
+        desk.document.tab("runs").rename("Q4")
+        desk.tick([*RUNS, run(8)])
+        assert desk.ids("Q4")[-1] == "run0008"
+        assert "runs" not in [tab.title for tab in desk.document.tabs]
+
+    def test_a_cleared_tab_starts_over(self, desk: Desk) -> None:
+        """P4: clearing the whole tab, header included, brings all runs back, and the report says so."""
+        desk.tick(RUNS)
+        desk.document.tab("runs").clear()
+        report = desk.tick(RUNS)
+        assert report.over
+        assert desk.ids() == [r.id for r in RUNS]
+        assert desk.tick(RUNS).added == 0
+
+    def test_a_deleted_tab_starts_over(self, desk: Desk) -> None:
+        """P4: so does deleting the tab."""
+        desk.tick(RUNS)
+        desk.document.delete_tab("runs")
+        desk.tick(RUNS)
+        assert desk.ids() == [r.id for r in RUNS]
+
+    def test_a_deleted_bookkeeping_tab(self, desk: Desk) -> None:
+        """Without the book-keeping the visible rows count, nothing is doubled, and people are told."""
+        desk.tick(RUNS)
+        desk.document.delete_tab("_runsheet")
+        report = desk.tick([*RUNS, run(8)])
+        assert report.lost_notes
+        assert desk.ids() == [*(r.id for r in RUNS), "run0008"]
+        assert desk.tick([*RUNS, run(8)]).added == 0
+
+    def test_two_tables_in_one_spreadsheet(self, desk: Desk) -> None:
+        """Two WORKSHEETs share the book-keeping tab and nothing else."""
+        desk.tick(RUNS, worksheet="one")
+        desk.tick(RUNS, worksheet="two")
+        assert desk.ids("one") == desk.ids("two") == [r.id for r in RUNS]
+        assert desk.tick(RUNS, worksheet="one").added == 0
+
+
+class TestAdoption:
+    HEADER = ["run_id", "_timestamp", "name", "train_loss", "Note"]
+
+    def _seed(self, desk: Desk) -> Document:
+        """A sheet that the first script of this kind filled, with a person's column at the end."""
+        tab = desk.document.tab("Sheet1")
+        tab.fill(
+            "A1",
+            [
+                self.HEADER,
+                ["run0000", "2024-11-20 14:30:15", "kim", 0.5, "good one"],
+                ["run0001", "2024-11-20 15:00:00", "lee", 0.25],
+            ],
+        )
+        return desk.document
+
+    def test_a_filled_sheet_is_adopted_unchanged(self, desk: Desk) -> None:
+        """Known runs stay as they are; a new one fills the columns by their titles."""
+        document = self._seed(desk)
+        before = document.tab("Sheet1").values()
+        fresh = run(2, summary={"train/loss": 0.125}, config={})
+        desk.tick([*RUNS[:2], fresh], rules("run_id", "_timestamp", "name", "train_loss"), worksheet="")
+        after = document.tab("Sheet1").values()
+        old = [row[: len(was)] for was, row in zip(before, after, strict=False)]
+        assert old == before
+        assert not any(
+            cell for was, row in zip(before, after, strict=False) for cell in row[5:] if was is not before[0]
+        )
+        new = dict(zip(after[0], after[3], strict=False))
+        assert (new["run_id"], new["name"], new["train_loss"]) == ("run0002", "kim", 0.125)
+        assert new.get("Note") is None
+        assert len(after) == 4
+
+    def test_the_second_tick_after_adoption_writes_nothing(self, desk: Desk, server: SheetsServer) -> None:
+        """Adoption happens once."""
+        self._seed(desk)
+        wanted = rules("run_id", "_timestamp", "name", "train_loss")
+        desk.tick(RUNS, wanted, worksheet="")
+        writes = server.count("write")
+        assert desk.tick(RUNS, wanted, worksheet="").added == 0
+        assert server.count("write") == writes
+
+    def test_rows_deleted_after_adoption_stay_away(self, desk: Desk) -> None:
+        """Runs that the sheet showed when it was adopted count as added."""
+        self._seed(desk)
+        wanted = rules("run_id", "name")
+        desk.tick(RUNS, wanted, worksheet="")
+        desk.document.tab("Sheet1").delete_rows(2)
+        desk.tick(RUNS, wanted, worksheet="")
+        assert "run0000" not in desk.ids("Sheet1")
+
+    def test_a_tab_with_other_data_is_refused(self, desk: Desk, server: SheetsServer) -> None:
+        """A tab of somebody else's is never written; the sentence names WORKSHEET."""
+        desk.document.tab("Sheet1").fill("A1", [["Name", "Phone"], ["Kim", "1"]])
+        with pytest.raises(SheetError, match="WORKSHEET"):
+            desk.tick(RUNS, worksheet="")
+        assert server.count("write") == 0
+
+    def test_data_without_a_header_is_refused(self, desk: Desk, server: SheetsServer) -> None:
+        """A blank first row does not make a tab empty."""
+        desk.document.tab("Sheet1").put("C7", "something")
+        with pytest.raises(SheetError, match="WORKSHEET"):
+            desk.tick(RUNS, worksheet="")
+        assert server.count("write") == 0
+
+
+class TestFaults:
+    @pytest.mark.parametrize("nth", range(1, 9))
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            lambda nth: applied("reset", nth=nth),
+            lambda nth: applied(503, nth=nth),
+            lambda nth: reset(nth=nth),
+            lambda nth: refuse(429, nth=nth),
+            lambda nth: refuse(502, nth=nth),
+            lambda nth: truncate(nth=nth),
+            lambda nth: late(nth=nth),
+            lambda nth: late(2, nth=nth),
+        ],
+        ids=["applied, reset", "applied, 503", "reset", "429", "502", "cut", "applied later", "applied soon"],
+    )
+    def test_one_fault_anywhere(self, desk: Desk, server: SheetsServer, fault: Any, nth: int) -> None:
+        """P1: whatever one request suffers, two ticks leave each run exactly once."""
+        server.script(fault(nth))
+        for _ in range(2):
+            try:
+                desk.tick(RUNS)
+            except ServiceError:
+                server.release()
+        server.release()
+        desk.tick([*RUNS, run(8)])
+        assert desk.ids() == [*(r.id for r in RUNS), "run0008"]
+
+    def test_waits_are_bounded(self, desk: Desk, server: SheetsServer) -> None:
+        """A service that is down for good fails the tick within minutes, with the true cause."""
+        server.script(refuse(503, times=1000, kind="read"))
+        clock = FakeClock()
+        with pytest.raises(Unreachable, match="HTTP 503"):
+            tick(desk.connect(), RUNS, clock=clock)
+        assert server.count("read") <= 6
+
+    def test_a_quota_that_stays_used_up(self, desk: Desk, server: SheetsServer) -> None:
+        """A 429 is waited for; nothing is written twice when it passes."""
+        server.script(refuse(429, times=3, kind="write"))
+        desk.tick(RUNS)
+        assert desk.ids() == [r.id for r in RUNS]
+
+    def test_two_daemons(self, desk: Desk, server: SheetsServer) -> None:
+        """P1: a second daemon that writes between our read and our write doubles nothing."""
+        desk.tick(RUNS[:1])
+        server.script(people(before=lambda _: None, kind="read", nth=2))
+        other = desk.connect()
+        done: list[bool] = []
+
+        def rival(request: Any) -> None:
+            if request.kind == "write" and not done:
+                done.append(True)
+                tick(other, RUNS)
+
+        server.before_request = rival
+        desk.tick([*RUNS, run(8)])
+        assert done
+        assert sorted(desk.ids()) == sorted([*(r.id for r in RUNS), "run0008"])
+
+
+class TestErrors:
+    def test_no_such_spreadsheet(self, desk: Desk) -> None:
+        """The error names the address to share the spreadsheet with."""
+        with pytest.raises(NotFound, match=r"@.*share"):
+            tick(desk.connect(name="x" * 44), RUNS)
+
+    def test_not_shared(self, desk: Desk) -> None:
+        """So does the error of one that is not shared."""
+        desk.document.unshare()
+        with pytest.raises((AccessError, NotFound), match=r"@.*share|share.*@"):
+            desk.tick(RUNS)
+
+    def test_shared_for_reading_only(self, desk: Desk) -> None:
+        """Read-only sharing is said as such, before anything is half done."""
+        desk.document.unshare()
+        desk.document.share(role="reader")
+        with pytest.raises(AccessError, match="editor"):
+            desk.tick(RUNS)
+
+    def test_a_revoked_key(self, desk: Desk, server: SheetsServer) -> None:
+        """A revoked key is not tried again and again."""
+        server.revoke_keys()
+        with pytest.raises(AccessError, match="revoked"):
+            desk.tick(RUNS)
+        assert server.count("token") <= 3
+
+    def test_a_protected_column(self, desk: Desk) -> None:
+        """A protected range of ours stops the tick with its reason; nothing is written."""
+        desk.tick(RUNS)
+        desk.document.tab("runs").protect("A1:B50")
+        before = desk.document.snapshot()
+        with pytest.raises(SheetError, match="protected"):
+            desk.tick([*RUNS, run(8)])
+        assert desk.document.snapshot() == before
+
+    def test_nobody_answers(self, desk: Desk, server: SheetsServer) -> None:
+        """No network is one sentence."""
+        destination = desk.connect()
+        server.close()
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            tick(destination, RUNS)
+
+
+class TestTitles:
+    def test_a_title_is_looked_up(self, desk: Desk, server: SheetsServer) -> None:
+        """A spreadsheet may be named by its title, apostrophes and all."""
+        server.create('Kim\'s "best" runs')
+        tick(desk.connect(name='Kim\'s "best" runs'), RUNS)
+        document = next(d for d in server.documents.values() if d.title.startswith("Kim"))
+        assert len(document.tab("runs").values()) == 6
+
+    def test_two_spreadsheets_of_one_title(self, desk: Desk, server: SheetsServer) -> None:
+        """A title that is not unique is an error with both URLs, never a guess."""
+        other = server.create("Results")
+        with pytest.raises(ConfigError, match=r"docs\.google\.com") as caught:
+            tick(desk.connect(name="Results"), RUNS)
+        assert other.key in str(caught.value)
+        assert desk.document.key in str(caught.value)
+
+    def test_no_spreadsheet_of_that_title(self, desk: Desk) -> None:
+        """The error of an unknown title names the address to share with."""
+        with pytest.raises(NotFound, match="@"):
+            tick(desk.connect(name="Nothing here"), RUNS)
+
+    @pytest.mark.parametrize(
+        ("text", "key"),
+        [
+            ("https://docs.google.com/spreadsheets/d/1AbC-_x/edit#gid=0", "1AbC-_x"),
+            ("https://docs.google.com/spreadsheets/u/1/d/1AbC-_x/edit", "1AbC-_x"),
+            ("1Aa_-" * 9, "1Aa_-" * 9),
+            ("Experiments", ""),
+            ("My runs of 2026", ""),
+        ],
+    )
+    def test_keys_are_told_from_titles(self, text: str, key: str) -> None:
+        """URLs and bare keys need no look-up."""
+        assert spreadsheet_key(text) == key
+
+
+class TestSize:
+    def test_large_first_sync_comes_in_chunks(self, desk: Desk, server: SheetsServer) -> None:
+        """No request is larger than 2 MB, and all rows arrive in order."""
+        wide = {f"key{n}": f"value {n} " * 5 for n in range(60)}
+        runs = [run(number, config=wide) for number in range(600)]
+        desk.tick(runs)
+        sizes = [request.received for request in server.requests if request.kind == "write"]
+        assert max(sizes) <= 2_000_000
+        assert sum(sizes) / 2_000_000 + 4 >= len(sizes)
+        assert desk.ids() == [r.id for r in runs]
+
+    def test_unused_columns_are_given_back(self, desk: Desk) -> None:
+        """Near 10 million cells, blank columns at the right edge go; a person's stays."""
+        desk.tick(RUNS)
+        tab = desk.document.tab("runs")
+        tab.resize(95_000, 100)
+        tab.put("H3", "mine")
+        desk.document.add_tab("big").resize(18_000, 26)
+        desk.tick([*RUNS, *(run(100 + number) for number in range(100))])
+        assert desk.ids()[-1] == "run0199"
+        assert tab.size[1] == 8
+        assert tab.value("H3") == "mine"
+
+    def test_a_full_spreadsheet_is_said(self, desk: Desk) -> None:
+        """What cannot fit is an error with advice, before anything is written."""
+        desk.tick(RUNS)
+        tab = desk.document.tab("runs")
+        tab.resize(102, 6)
+        tab.resize(500_000, 6)
+        big = desk.document.add_tab("big")
+        big.resize(69_730, 20)
+        big.resize(69_730, 100)
+        before = desk.document.snapshot()
+        with pytest.raises(SheetError, match="10,000,000"):
+            desk.tick([*RUNS, *(run(100 + n) for n in range(200))])
+        assert desk.document.snapshot() == before
+
+    def test_a_title_of_a_header_may_be_chosen(self, desk: Desk) -> None:
+        """{"Learning Rate": "lr"} gives the column its title."""
+        desk.tick(RUNS, rules("run_id", Header("lr", "Learning Rate"), dynamic=()))
+        assert desk.values()[:2] == [["run_id", "Learning Rate"], ["run0000", 0.1]]
