@@ -71,8 +71,8 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
     config = setup.config
     if problems := missing(config, setup.environ, setup.sheet):
         raise ConfigError("config.json lacks what a Google spreadsheet needs:", problems)
-    from runsheet.destinations import google_client as google
     from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
+    from runsheet.destinations.gsheet import client as google
 
     name = setup.sheet or config.SPREADSHEET_NAME
     scopes = [google.SCOPE_SHEETS] + ([] if spreadsheet_key(name) else [google.SCOPE_NAMES])

@@ -72,6 +72,13 @@ class Destination(Protocol):
         """
         ...
 
+    def probe(self) -> Iterator[str]:
+        """Try on the real thing the rules that `apply` rests on; yield each that holds, in words.
+
+        Leaves nothing behind and writes no cell. Raises ServiceError when a rule does not hold.
+        """
+        ...
+
     def close(self) -> None:
         """Release what the destination holds. No method is called afterwards."""
         ...

@@ -102,5 +102,8 @@ class MemoryDestination:
             header.insert(start + offset, column.title)
             sheet.marks[start + offset] = column.key
 
+    def probe(self) -> Iterator[str]:
+        yield "memory needs no rules"
+
     def close(self) -> None:
         """Nothing is held."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from runsheet import ledger
-from runsheet.destinations import gsheet_batch as batch
-from runsheet.destinations import gsheet_marks as marks
-from runsheet.destinations.gsheet_batch import Json
-from runsheet.destinations.gsheet_marks import Mark
+from runsheet.destinations.gsheet import batch, marks
+from runsheet.destinations.gsheet.batch import Json
+from runsheet.destinations.gsheet.marks import Mark
 from runsheet.ledger import Note
 from runsheet.model import Plan, Row
 

@@ -1,0 +1,93 @@
+"""Answers of the Sheets API become a standing, header texts and rows with ids. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from runsheet.destinations.gsheet import marks
+from runsheet.destinations.gsheet.writer import Standing
+from runsheet.model import Owned, RowId
+
+Answer = Mapping[str, Any]
+
+
+def header_texts(sheet: Answer) -> tuple[str, ...]:
+    """The texts of row 1, without trailing blanks."""
+    for data in sheet.get("data", ()):
+        for row in data.get("rowData", ()):
+            texts = [str(value.get("formattedValue", "")) for value in row.get("values", ())]
+            while texts and not texts[-1].strip():
+                texts.pop()
+            return tuple(texts)
+    return ()
+
+
+def standing(title: str, answer: Answer, header: Sequence[str]) -> Standing:
+    """How a tab stands, from the answer to Spreadsheet.header."""
+    sheet = answer["sheets"][0]
+    grid = sheet["properties"].get("gridProperties", {})
+    found = marks.column_marks(sheet)
+    ours = tuple(mark for mark in found if mark.key == marks.KEY_COLUMN)
+    ends = [mark for mark in found if mark.key == marks.KEY_END]
+    return Standing(
+        title,
+        marks.nonce(answer),
+        tab=int(sheet["properties"]["sheetId"]),
+        rows=int(grid.get("rowCount", 0)),
+        columns=int(grid.get("columnCount", 0)),
+        used=max(len(header), *(mark.index + 1 for mark in ours), 0),
+        marks=ours,
+        end=ends[-1] if ends else None,
+    )
+
+
+def owned(now: Standing, header: Sequence[str]) -> tuple[Owned, ...]:
+    """Our columns with the titles that people see."""
+    return tuple(Owned(mark.value, mark.index, at(header, mark.index)) for mark in now.marks)
+
+
+def identity(now: Standing) -> dict[str, marks.Mark]:
+    """The marks of the columns that tell which run a row is."""
+    return {mark.value: mark for mark in now.marks if mark.value in ("run_id", "project")}
+
+
+def by_mark(ranges: Sequence[Answer]) -> dict[int, list[str]]:
+    """The texts of columns that were looked up by mark, by the mark's id."""
+    return {
+        int(lookup.get("metadataId", -1)): (texts(item) or [[]])[0]
+        for item in ranges
+        for lookup in _filters(item, "developerMetadataLookup")
+    }
+
+
+def by_start(ranges: Sequence[Answer]) -> dict[int, list[str]]:
+    """All texts of the spans that were asked for by place, by their first grid column."""
+    return {
+        int(span.get("startColumnIndex", 0)): [text for column in texts(item) for text in column]
+        for item in ranges
+        for span in _filters(item, "gridRange")
+    }
+
+
+def texts(item: Answer) -> list[list[str]]:
+    """The columns of one value range. Trailing blanks are left out by the service."""
+    return [[str(text) for text in column] for column in item.get("valueRange", {}).get("values", [])]
+
+
+def row_ids(columns: Mapping[str, Sequence[str]], *, filled: bool) -> Iterator[RowId]:
+    """Rows below the header with text in the run_id column; `filled`: look at the other columns."""
+    ids, projects = columns.get("run_id", ()), columns.get("project", ())
+    others = [cells for key, cells in columns.items() if key != "run_id"]
+    for index, text in enumerate(ids):
+        if index and text.strip():
+            full = not filled or any(at(cells, index).strip() for cells in others)
+            yield RowId(text, at(projects, index), index, full)
+
+
+def at(cells: Sequence[str], index: int) -> str:
+    """A text of a column or row whose trailing blanks are left out."""
+    return cells[index] if index < len(cells) else ""
+
+
+def _filters(item: Answer, kind: str) -> list[Answer]:
+    """The filters of one kind that a range of an answer was asked for with."""
+    return [data_filter[kind] for data_filter in item.get("dataFilters", ()) if kind in data_filter]

@@ -1,0 +1,120 @@
+"""Makes everything anew for each tick, so that keys and config.json may change meanwhile (P8)."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runsheet import backends, config, health, sync
+from runsheet.clock import Clock
+from runsheet.errors import ServiceError
+from runsheet.model import Skip
+from runsheet.report import Report
+from runsheet.sources.base import Query
+
+log = logging.getLogger(__name__)
+
+LINE_EVERY = 5_000
+"""Without a terminal a long pull says how far it is every so many runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """From where to where, as typed; "" and () leave it to config.json."""
+
+    sheet_name: str = ""
+    config_path: str = config.DEFAULT_PATH
+    project: tuple[str, ...] = ()
+    host: str = ""
+    source: str = ""
+    destination: str = ""
+
+    def load(self) -> config.Config:
+        """The configuration as it stands now. A file that was named has to exist; the default one
+        only for a spreadsheet, which cannot do without. Raises ConfigError."""
+        named = self.config_path != config.DEFAULT_PATH
+        return config.load(self.config_path, required=named or backends.needs_config(self.destination))
+
+    def setup(self, settings: config.Config, clock: Clock) -> backends.Setup:
+        return backends.Setup(
+            config=settings,
+            clock=clock,
+            environ=os.environ,
+            folder=Path(self.config_path).parent,
+            projects=self.project,
+            sheet=self.sheet_name,
+            host=self.host,
+            source=self.source,
+            destination=self.destination,
+        )
+
+
+class Ticker:
+    """Ticks when called. `users`: only runs of these; `minutes`: until the next tick is due."""
+
+    def __init__(self, place: Place, clock: Clock, users: tuple[str, ...] = (), minutes: float = 0.0) -> None:
+        self._place = place
+        self._clock = clock
+        self._users = users
+        self._minutes = minutes
+        self._told: set[Skip] = set()
+
+    def __call__(self) -> None:
+        """A tick of the daemon: its outcome also goes to the health file."""
+        good = False
+        try:
+            self.once()
+            good = True
+        finally:
+            if path := os.environ.get(health.VARIABLE):
+                health.note(path, self._clock.now(), self._minutes, good=good)
+
+    def once(self, *, dry_run: bool = False) -> None:
+        """One tick. Raises RunsheetError when it failed, also if only some projects did."""
+        settings = self._place.load()
+        setup = self._place.setup(settings, self._clock)
+        machine = any(header.key == "host" for header in settings.headers)
+        query = Query(self._users, settings.FILTERS, machine)
+        with (
+            closing(backends.destination(setup)) as destination,
+            closing(backends.source(setup)) as source,
+            _progress() as progress,
+        ):
+            rules = settings.rules(self._users)
+            report = sync.tick(
+                source, destination, rules, query, self._clock, dry_run=dry_run, progress=progress
+            )
+        self._tell(report)
+        if report.failed:
+            names = ", ".join(report.failed)
+            raise ServiceError(f"{len(report.failed)} of the projects could not be listed: {names}")
+
+    def _tell(self, report: Report) -> None:
+        for skip in report.skips:
+            # The same bad folder every half hour would bury the rest.
+            level = logging.DEBUG if skip in self._told else logging.WARNING
+            log.log(level, "%s: %s", skip.what, skip.reason)
+        self._told |= set(report.skips)
+        for remark in report.remarks():
+            log.warning("%s", remark)
+        for line in report.plan_lines():
+            log.info("%s", line)
+        log.info("%s", report.line())
+
+
+@contextmanager
+def _progress() -> Iterator[sync.Progress]:
+    """A bar on a terminal while runs are pulled; elsewhere a line now and then."""
+    if not sys.stderr.isatty():
+        yield lambda count: None if count % LINE_EVERY else log.info("%s runs so far", f"{count:,}")
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("pulling runs"), BarColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("runs", total=None)
+        yield lambda count: bar.update(task, completed=count)
