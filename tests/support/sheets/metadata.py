@@ -28,11 +28,8 @@ class Place:
     index: int | None = None
 
     def meets(self, other: Place) -> bool:
-        if self.tab != other.tab:
-            return False
-        if self.kind == other.kind:
-            return self.index == other.index
-        return "SPREADSHEET" not in (self.kind, other.kind)
+        """Rows and columns of a tab cross each other and lie on it; the spreadsheet meets only itself."""
+        return self.tab == other.tab and (self.kind != other.kind or self.index == other.index)
 
     def within(self, tab: int, area: Area) -> bool:
         """Whether it is a row or column that crosses the area."""

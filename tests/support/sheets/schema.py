@@ -265,8 +265,9 @@ def check_type(kind: str, value: Any, path: str) -> None:
         if kind == "[ListValue]":
             _check_lists(value, path)
             return
-        items = value if isinstance(value, list) else [value]  # Google's parser takes one for a list of one
-        for index, item in enumerate(items):
+        if not isinstance(value, list):
+            raise violation(path, f"Invalid value at '{path}' ({kind[1:-1]}), {_shown(value)}")
+        for index, item in enumerate(value):
             check_type(kind[1:-1], item, f"{path}[{index}]")
     elif kind in MESSAGES:
         check(kind, value, path)

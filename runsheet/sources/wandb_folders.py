@@ -1,0 +1,145 @@
+"""The source `folders`: W&B run folders on disk, without an account (air-gapped and offline runs).
+
+The `.wandb` log of a folder is preferred; the files beside it fill what a cut or missing log does not
+tell. All folders that hold a part of one run (it was resumed, or a folder was copied) give one Run.
+A run without an exit record is "running", or "crashed" when it has been silent for five minutes, as
+W&B has it. Its heartbeat is its last sign of life: the time of the last record, else what the
+metadata or the summary says, else its start, else the time in the folder's name. Modification times
+say nothing (a git checkout renews them).
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from runsheet.clock import Clock
+from runsheet.errors import ConfigError
+from runsheet.model import Run, Skip
+from runsheet.sources import wandb_facts, wandb_records, wandb_tree
+from runsheet.sources.base import Query
+from runsheet.sources.wandb_facts import Facts
+from runsheet.sources.wandb_files import Files
+from runsheet.sources.wandb_log import End, Log
+from runsheet.sources.wandb_tree import Folder
+
+logger = logging.getLogger(__name__)
+
+_GUESSES = 10
+
+
+class FolderSource:
+    """Runs of all W&B folders in and below `directory`.
+
+    `projects`: only runs of these, each "entity/project" or the project alone; empty for all.
+    """
+
+    name = "folders"
+    requests = 0
+
+    def __init__(self, directory: str | Path = ".", *, clock: Clock, projects: Sequence[str] = ()) -> None:
+        self._directory = str(directory)
+        self._clock = clock
+        self._wanted = frozenset(projects)
+
+    def projects(self) -> tuple[str, ...]:
+        return (self._directory,)
+
+    def runs(self, project: str, query: Query) -> Iterator[Run | Skip]:
+        """The runs below the directory `project`, oldest first by the times in their folders' names.
+
+        Raises NotFound, AccessError or ServiceError if the directory cannot be read, ConfigError for
+        filters, and Stopped between two runs.
+        """
+        if query.filters:
+            raise ConfigError("FILTERS works with the source wandb only; leave it out for folders.")
+        folders, skips = wandb_tree.find(Path(project))
+        yield from skips
+        by_id: dict[str, list[Folder]] = {}
+        for folder in folders:
+            by_id.setdefault(folder.id, []).append(folder)
+        for group in by_id.values():
+            self._clock.check()
+            yield from self._group(group, query)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _group(self, group: Sequence[Folder], query: Query) -> Iterator[Run | Skip]:
+        """The runs, mostly one, of the folders with one run id."""
+        parts: list[Facts] = []
+        for folder in group:
+            facts = read(folder)
+            if isinstance(facts, Skip):
+                yield facts
+            else:
+                parts.append(facts)
+        for same in wandb_facts.same(parts) if parts else ():
+            facts = wandb_facts.merge(same)
+            if self._wants(facts, query):
+                yield wandb_facts.run(facts, self.name, self._clock.now(), machine=query.machine)
+
+    def _wants(self, facts: Facts, query: Query) -> bool:
+        users = {user.casefold() for user in query.users}
+        if users and facts.user.casefold() not in users:
+            return False
+        return not self._wanted or not self._wanted.isdisjoint((facts.path, facts.path.rpartition("/")[2]))
+
+
+def read(folder: Folder) -> Facts | Skip:
+    """What a folder tells about its run, or why it tells nothing."""
+    facts, problem = _log(folder.log)
+    files = Files(folder.path)
+    more = files.metadata()
+    if facts is None or problem or facts.exit_code is None:  # else the log tells all
+        values = files.values()
+        if facts and wandb_facts.is_later(values, facts):  # written after the place of the cut
+            facts.summary |= values.summary
+        wandb_facts.fill(more, values)
+    reasons = "; ".join([problem, *files.problems] if problem else files.problems)
+    if facts is None and not files.found:
+        return Skip(folder.where, reasons or "holds neither a .wandb file nor config, summary or metadata")
+    if reasons:
+        logger.info("%s: read as far as it goes: %s", folder.where, reasons)
+    facts = facts or Facts()
+    wandb_facts.fill(facts, more)
+    wandb_facts.fill(facts, Facts(id=folder.id, started=folder.time))
+    facts.online = folder.online
+    facts.seen = facts.started if facts.seen is None else facts.seen
+    return facts
+
+
+def newest(directory: str | Path) -> str | None:
+    """The "entity/project" (or project) of the newest run folder that records one, else None.
+
+    Only the beginning of a few files is read. Raises as `FolderSource.runs` does.
+    """
+    folders, _ = wandb_tree.find(Path(directory))
+    for folder in folders[: -_GUESSES - 1 : -1]:
+        try:
+            facts = _first(folder.log) if folder.log else None
+        except OSError:
+            continue
+        facts = facts or Files(folder.path).metadata()
+        if facts.project:
+            return facts.path
+    return None
+
+
+def _first(log: Path) -> Facts | None:
+    with log.open("rb") as stream:
+        return wandb_records.first_run(Log(stream))
+
+
+def _log(path: Path | None) -> tuple[Facts | None, str]:
+    """The facts of a log, and in words what is wrong with it ("" if nothing is)."""
+    if path is None:
+        return None, ""
+    try:
+        with path.open("rb") as stream:
+            log = Log(stream)
+            facts = wandb_records.read(log)
+    except OSError as error:
+        return None, f"its .wandb file cannot be read: {error.strerror}"
+    if log.end is not End.WHOLE:
+        return facts, f"its .wandb file is {log.end}"
+    return facts, "" if facts else "its .wandb file holds no run yet"

@@ -1,0 +1,136 @@
+"""What every source keeps (runsheet/sources/base.py). A source's test is a subclass with fixtures.
+
+    class TestFolders(SourceContract):
+        @pytest.fixture
+        def source(self, clock): ...      # two runs at least, one of them in `damaged`
+        @pytest.fixture
+        def ids(self): return ["a", "b"]  # all run ids of its first project, oldest first
+
+`damaged` are runs of which a part cannot be read; `lost` are those that cannot be read at all (they
+are not among `ids`). Both must be named by a Skip. `unknown` is a project that does not exist.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from runsheet.clock import Clock
+from runsheet.errors import NotFound, RunsheetError, Stopped
+from runsheet.model import Run, Skip
+from runsheet.sources.base import Query, Source
+
+
+class QuickClock(Clock):
+    """A clock on which waiting takes no time. `waits` are the waits asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self._ahead += max(0.0, seconds)
+        return self.stopping
+
+
+def split(found: Iterator[Run | Skip]) -> tuple[list[Run], list[Skip]]:
+    """Runs and skips apart."""
+    items = [*found]
+    return [x for x in items if isinstance(x, Run)], [x for x in items if isinstance(x, Skip)]
+
+
+class SourceContract:
+    """The suite. Subclasses give `source` and `ids`, and what differs of the rest."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        """The clock that `source` is made with."""
+        return QuickClock()
+
+    @pytest.fixture
+    def damaged(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def lost(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def unknown(self, source: Source) -> str:
+        return f"{source.projects()[0]}-that-does-not-exist"
+
+    def test_projects_are_listed_once_and_in_a_stable_order(self, source: Source) -> None:
+        first = source.projects()
+        assert first
+        assert len(set(first)) == len(first)
+        assert source.projects() == first
+
+    def test_each_run_comes_once_oldest_first(self, source: Source, ids: list[str]) -> None:
+        runs, _ = split(source.runs(source.projects()[0], Query()))
+        assert [run.id for run in runs] == ids
+
+    def test_two_listings_are_equal(self, source: Source) -> None:
+        project = source.projects()[0]
+        assert [*source.runs(project, Query())] == [*source.runs(project, Query())]
+
+    def test_runs_say_where_they_come_from(self, source: Source) -> None:
+        runs, _ = split(source.runs(source.projects()[0], Query()))
+        assert {run.scope.source for run in runs} == {source.name}
+        assert all(run.scope.project for run in runs)
+
+    def test_times_are_aware_and_texts_are_texts(self, source: Source) -> None:
+        runs, _ = split(source.runs(source.projects()[0], Query()))
+        for run in runs:
+            for moment in (run.created, run.heartbeat):
+                assert moment is None or moment.utcoffset() is not None
+            texts = (run.name, run.state, run.group, run.job_type, run.sweep, run.notes, run.url)
+            assert all(isinstance(text, str) for text in texts)
+            assert "_wandb" not in run.config
+            assert "_wandb" not in run.summary
+
+    def test_the_machine_is_told_only_on_request(self, source: Source) -> None:
+        runs, _ = split(source.runs(source.projects()[0], Query()))
+        assert {run.machine for run in runs} == {""}
+
+    def test_unreadable_runs_are_skipped_by_name(
+        self, source: Source, damaged: list[str], lost: list[str]
+    ) -> None:
+        """And the others come all the same."""
+        runs, skips = split(source.runs(source.projects()[0], Query()))
+        for name in (*damaged, *lost):
+            assert any(name in skip.what for skip in skips), name
+        assert all(skip.reason for skip in skips)
+        assert {run.id for run in runs} >= set(damaged)
+        assert not {run.id for run in runs} & set(lost)
+
+    def test_an_unknown_project_is_not_found(self, source: Source, unknown: str) -> None:
+        with pytest.raises(NotFound) as caught:
+            [*source.runs(unknown, Query())]
+        assert unknown in str(caught.value)
+
+    def test_a_stop_signal_ends_the_listing(self, source: Source, clock: Clock) -> None:
+        project = source.projects()[0]
+        clock.stop()
+        with pytest.raises(Stopped):
+            [*source.runs(project, Query())]
+
+    def test_a_listing_may_be_left_early(self, source: Source) -> None:
+        listing = source.runs(source.projects()[0], Query())
+        assert next(iter(listing)) is not None
+        del listing
+
+    def test_close_may_be_repeated(self, source: Source) -> None:
+        [*source.runs(source.projects()[0], Query())]
+        source.close()
+        source.close()
+
+    def test_close_before_any_use(self, source: Source) -> None:
+        source.close()
+
+    def test_only_our_errors_come_out(self, source: Source, unknown: str) -> None:
+        with pytest.raises(RunsheetError):
+            [*source.runs(unknown, Query())]
