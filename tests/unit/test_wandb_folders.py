@@ -23,10 +23,9 @@ from wandb.proto.wandb_internal_pb2 import Record
 from runsheet.clock import Clock
 from runsheet.errors import ConfigError, NotFound, Stopped
 from runsheet.model import Run, Scope, Skip
-from runsheet.sources import wandb_tree
 from runsheet.sources.base import Query
-from runsheet.sources.wandb_folders import FolderSource, newest
-from runsheet.sources.wandb_log import Log
+from runsheet.sources.wandb_folders import FolderSource, folder_tree, newest
+from runsheet.sources.wandb_folders.wandb_log import Log
 from tests.support.offline_runs import framed, offline_directory
 
 __all__ = ["offline_directory"]
@@ -569,7 +568,7 @@ def test_a_part_without_a_project_belongs_to_the_others(tmp_path):
 
 
 def found(directory: Path) -> list[str]:
-    return [folder.where for folder in wandb_tree.find(directory)[0]]
+    return [folder.where for folder in folder_tree.find(directory)[0]]
 
 
 def test_where_folders_are_looked_for(tmp_path):

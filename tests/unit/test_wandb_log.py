@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runsheet.sources.wandb_log import _READ, BLOCK, End, Log
+from runsheet.sources.wandb_folders.wandb_log import _READ, BLOCK, End, Log
 from tests.support.offline_runs import framed
 
 SHORT, LONG = b"a record", b"x" * (BLOCK + 100)

@@ -15,12 +15,12 @@ from pathlib import Path
 from runsheet.clock import Clock
 from runsheet.errors import ConfigError
 from runsheet.model import Run, Skip
-from runsheet.sources import wandb_facts, wandb_records, wandb_tree
 from runsheet.sources.base import Query
-from runsheet.sources.wandb_facts import Facts
-from runsheet.sources.wandb_files import Files
-from runsheet.sources.wandb_log import End, Log
-from runsheet.sources.wandb_tree import Folder
+from runsheet.sources.wandb_folders import folder_tree, log_records, run_facts
+from runsheet.sources.wandb_folders.folder_tree import Folder
+from runsheet.sources.wandb_folders.run_facts import Facts
+from runsheet.sources.wandb_folders.run_files import Files
+from runsheet.sources.wandb_folders.wandb_log import End, Log
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class FolderSource:
         """
         if query.filters:
             raise ConfigError("FILTERS works with the source wandb only; leave it out for folders.")
-        folders, skips = wandb_tree.find(Path(project))
+        folders, skips = folder_tree.find(Path(project))
         yield from skips
         by_id: dict[str, list[Folder]] = {}
         for folder in folders:
@@ -73,10 +73,10 @@ class FolderSource:
                 yield facts
             else:
                 parts.append(facts)
-        for same in wandb_facts.same(parts) if parts else ():
-            facts = wandb_facts.merge(same)
+        for same in run_facts.same(parts) if parts else ():
+            facts = run_facts.merge(same)
             if self._wants(facts, query):
-                yield wandb_facts.run(facts, self.name, self._clock.now(), machine=query.machine)
+                yield run_facts.run(facts, self.name, self._clock.now(), machine=query.machine)
 
     def _wants(self, facts: Facts, query: Query) -> bool:
         users = {user.casefold() for user in query.users}
@@ -92,17 +92,17 @@ def read(folder: Folder) -> Facts | Skip:
     more = files.metadata()
     if facts is None or problem or facts.exit_code is None:  # else the log tells all
         values = files.values()
-        if facts and wandb_facts.is_later(values, facts):  # written after the place of the cut
+        if facts and run_facts.is_later(values, facts):  # written after the place of the cut
             facts.summary |= values.summary
-        wandb_facts.fill(more, values)
+        run_facts.fill(more, values)
     reasons = "; ".join([problem, *files.problems] if problem else files.problems)
     if facts is None and not files.found:
         return Skip(folder.where, reasons or "holds neither a .wandb file nor config, summary or metadata")
     if reasons:
         logger.info("%s: read as far as it goes: %s", folder.where, reasons)
     facts = facts or Facts()
-    wandb_facts.fill(facts, more)
-    wandb_facts.fill(facts, Facts(id=folder.id, started=folder.time))
+    run_facts.fill(facts, more)
+    run_facts.fill(facts, Facts(id=folder.id, started=folder.time))
     facts.online = folder.online
     facts.seen = facts.started if facts.seen is None else facts.seen
     return facts
@@ -113,7 +113,7 @@ def newest(directory: str | Path) -> str | None:
 
     Only the beginning of a few files is read. Raises as `FolderSource.runs` does.
     """
-    folders, _ = wandb_tree.find(Path(directory))
+    folders, _ = folder_tree.find(Path(directory))
     for folder in folders[: -_GUESSES - 1 : -1]:
         try:
             facts = _first(folder.log) if folder.log else None
@@ -127,7 +127,7 @@ def newest(directory: str | Path) -> str | None:
 
 def _first(log: Path) -> Facts | None:
     with log.open("rb") as stream:
-        return wandb_records.first_run(Log(stream))
+        return log_records.first_run(Log(stream))
 
 
 def _log(path: Path | None) -> tuple[Facts | None, str]:
@@ -137,7 +137,7 @@ def _log(path: Path | None) -> tuple[Facts | None, str]:
     try:
         with path.open("rb") as stream:
             log = Log(stream)
-            facts = wandb_records.read(log)
+            facts = log_records.read(log)
     except OSError as error:
         return None, f"its .wandb file cannot be read: {error.strerror}"
     if log.end is not End.WHOLE:

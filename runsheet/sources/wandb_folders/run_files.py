@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from runsheet.sources import wandb_facts as facts
-from runsheet.sources.wandb_facts import Facts
+from runsheet.sources.wandb_folders import run_facts as facts
+from runsheet.sources.wandb_folders.run_facts import Facts
 
 CONFIG, SUMMARY, METADATA = "config.yaml", "wandb-summary.json", "wandb-metadata.json"
 

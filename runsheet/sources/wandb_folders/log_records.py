@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from runsheet.sources import wandb_facts as facts
-from runsheet.sources.wandb_facts import Facts
+from runsheet.sources.wandb_folders import run_facts as facts
+from runsheet.sources.wandb_folders.run_facts import Facts
 
 Key = str | tuple[str, ...]
 """Where a value stands: a key, or the path to it when it is nested."""

@@ -1,0 +1,205 @@
+"""Ask W&B's GraphQL API through the wandb client: its login, proxies, TLS and retries; our bounds.
+
+This is the border: every exception of the client becomes one of ours here, with its true cause.
+"""
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from runsheet.clock import Clock
+from runsheet.errors import ConfigError, RunsheetError, Unreachable
+from runsheet.hosts import check_http
+from runsheet.retry import Again, Policy
+from runsheet.sources.wandb_errors import LOGIN, Failure, Refused, explain
+from runsheet.sources.wandb_session import SESSION
+
+T = TypeVar("T")
+
+TRIES = 3
+"""How often a read is asked for in all, where the client does not repeat it by itself."""
+
+SAME = {
+    "forge.coreweave.com": "api.wandb.ai",
+    "api.forge.coreweave.com": "api.wandb.ai",
+}
+"""Other names of a service. wandb 0.31 changed its default address; runs keep their identity (P1)."""
+
+
+class Failed(Exception):
+    """A request failed. Stays within the source: what leaves it is `failure.error`."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.error))
+        self.failure = failure
+
+
+class Client:
+    """One login to one W&B server, made on first use; close() forgets it.
+
+    `requests` counts requests as far as they can be seen: the client's own repetitions cannot.
+    """
+
+    def __init__(self, host: str, clock: Clock, timeout: float, allow_http: Collection[str]) -> None:
+        self._given = host
+        self._clock = clock
+        self._timeout = timeout
+        self._allow = allow_http
+        self._wandb: Any = None
+        self._api: Any = None
+        self._url = ""
+        self._entity = ""
+        self.requests = 0
+
+    @property
+    def url(self) -> str:
+        """The base URL. Raises ConfigError when it is none, or plain http is not allowed for it."""
+        if not self._url:
+            found = self._given or os.environ.get("WANDB_BASE_URL") or self._configured()
+            self._url = checked(found if "://" in found else f"https://{found}", self._allow)
+        return self._url
+
+    @property
+    def host(self) -> str:
+        """The server's part of a run's identity."""
+        return identity(self.url)
+
+    def app(self) -> str:
+        """The address of the web pages, with a slash at its end."""
+        return self.persist(self._app_url).rstrip("/") + "/"
+
+    def entity(self) -> str:
+        """The entity of projects given without one; "" when the login has none."""
+        if not self._entity:
+            self._entity = self.persist(self._default)
+        return self._entity
+
+    def execute(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """The data of one GraphQL answer. A step for persist()."""
+        api = self._login()
+        try:
+            send = api._service_api.execute_graphql  # private: see `documented`
+            self.requests += 1
+            data = send(query, variables, timeout=self._timeout / 2)
+        except (AttributeError, TypeError) as error:
+            raise Refused(f"this version of wandb sends no query of ours: {error}") from error
+        if data is None:
+            text = f"W&B at {self.host} answered without data"
+            raise Failed(Failure(Unreachable(text), again=True, smaller=True))
+        return data
+
+    def documented(self, path: str, filters: Mapping[str, Any], order: str, size: int) -> Any:
+        """The client's own, public listing of runs, which asks for nothing yet."""
+        self.entity()  # api.runs() asks for it even when it is not needed; here it is counted
+
+        def step() -> Any:
+            api = self._login()
+            api.flush()  # or it gives out the same, stale object for the same question
+            return api.runs(path, filters=dict(filters), order=order, per_page=size, lazy=False)
+
+        return self.persist(step)
+
+    def persist(self, step: Callable[[], T], shrink: Callable[[], bool] = lambda: False) -> T:
+        """The result of a step that only reads, repeated while that may help.
+
+        `shrink` makes the next step ask for less and says whether it could. Raises our errors,
+        Refused for a query that the server does not know, and Stopped.
+        """
+
+        def attempt() -> T:
+            self._clock.check()
+            try:
+                return self._translated(step)
+            except Failed as failed:
+                why = failed.failure
+                if (why.smaller and shrink()) or why.again:
+                    raise Again(why.error) from failed.__cause__
+                raise why.error from failed.__cause__
+
+        return Policy(TRIES, self._timeout, longest=4.0).run(attempt, self._clock)
+
+    def close(self) -> None:
+        """Forget the login; the helper process ends when nobody else uses it. May be repeated."""
+        self._api = None
+        if self._wandb is not None:
+            self._wandb = None
+            SESSION.give_back()
+
+    def _translated(self, step: Callable[[], T]) -> T:
+        try:
+            return step()
+        except (RunsheetError, Failed):
+            raise
+        except Exception as error:
+            failure = explain(error, self.host)
+            if failure.dead:
+                self._api = None
+                SESSION.stop()
+            raise Failed(failure) from error
+
+    def _module(self) -> Any:
+        if self._wandb is None:
+            self._wandb = SESSION.borrow(self._timeout)
+        return self._wandb
+
+    def _configured(self) -> str:
+        """The address by the client's settings files and defaults."""
+        try:
+            return str(self._module().sdk.wandb_setup.singleton().settings.base_url)
+        except RunsheetError:
+            raise
+        except Exception as error:
+            raise explain(error, "its default address").error from error
+
+    def _login(self) -> Any:
+        """The client's Api object, logged in."""
+        if self._api is None:
+            require_login(self.url, self.host)
+            self.requests += 1  # Viewer: it checks the key at once
+            overrides = {"base_url": self.url}
+            self._api = self._module().Api(overrides=overrides, timeout=max(1, int(self._timeout / 2)))
+        return self._api
+
+    def _app_url(self) -> str:
+        api = self._login()
+        try:
+            return str(api._service_api.app_url)
+        except AttributeError:
+            return str(self._module().util.api_to_app_url(self.url))
+
+    def _default(self) -> str:
+        api = self._login()
+        if configured := api.settings.get("entity"):
+            return str(configured)
+        self.requests += 1
+        return api.default_entity or ""
+
+
+def require_login(url: str, host: str) -> None:
+    """Raise ConfigError when the client would find no login; it would ask on a terminal."""
+    try:
+        from wandb.sdk.lib import wbauth
+
+        found = wbauth.authenticate_session(host=url, source="runsheet", prompt=False, update_session=False)
+    except (ImportError, AttributeError, TypeError):
+        return  # another version of wandb: WANDB_SILENT keeps it from asking, and Api() complains
+    if found is None:
+        raise ConfigError(LOGIN.format(host=host))
+
+
+def checked(url: str, allowed: Collection[str]) -> str:
+    """The address as given, when the key may be sent there (P8)."""
+    try:
+        _ = urlsplit(url).port
+        check_http(url, allowed, "the W&B server")
+    except ValueError as error:
+        raise ConfigError(f"the W&B server: {url!r} is not a URL: {error}") from error
+    return url.rstrip("/")
+
+
+def identity(url: str) -> str:
+    """Host, and port if it is given, of a base URL; one name for a service that has several."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    return f"{name}:{parts.port}" if parts.port else SAME.get(name, name)
