@@ -234,6 +234,27 @@ class TestPeople:
         assert desk.tick(RUNS, worksheet="one").added == 0
 
 
+class TestBookkeeping:
+    def test_it_is_packed_now_and_then(self, desk: Desk) -> None:
+        """Hundreds of small notes become few, nothing is forgotten, and other tables' notes stay."""
+        desk.tick(RUNS, worksheet="other")
+        desk.tick(RUNS)
+        tab = desk.document.tab("_runsheet")
+        table = desk.document.tab("runs").id
+        for number in range(500):
+            tab.append(f'[{table},"ids","wandb api.wandb.ai team/proj","old{number}"]')
+        tab.append("a person's remark")
+        old = [run(f"old{number}") for number in range(500)]
+        desk.tick([*RUNS, run(8), *old])
+        texts = [row[0] for row in desk.document.tab("_runsheet").values()]
+        assert len(texts) < 60
+        assert "a person's remark" in texts
+        assert desk.document.tab("_runsheet").hidden
+        report = desk.tick([*RUNS, run(8), run(9), *old])
+        assert (report.added, report.deleted) == (1, 500)
+        assert desk.tick(RUNS, worksheet="other").added == 0
+
+
 class TestAdoption:
     HEADER = ["run_id", "_timestamp", "name", "train_loss", "Note"]
 
@@ -440,10 +461,20 @@ class TestTitles:
 
 
 class TestSize:
-    def test_large_first_sync_comes_in_chunks(self, desk: Desk, server: SheetsServer) -> None:
+    @pytest.mark.parametrize(
+        ("config", "count"),
+        [
+            ({f"key{n}": f"value {n} " * 5 for n in range(60)}, 600),
+            ({f"key{n}": '학습"\n' * 9 for n in range(60)}, 400),
+            ({"lr": 0.1}, 9_000),
+        ],
+        ids=["wide", "escapes", "narrow"],
+    )
+    def test_large_first_sync_comes_in_chunks(
+        self, desk: Desk, server: SheetsServer, config: dict[str, Any], count: int
+    ) -> None:
         """No request is larger than 2 MB, and all rows arrive in order."""
-        wide = {f"key{n}": f"value {n} " * 5 for n in range(60)}
-        runs = [run(number, config=wide) for number in range(600)]
+        runs = [run(number, config=config) for number in range(count)]
         desk.tick(runs)
         sizes = [request.received for request in server.requests if request.kind == "write"]
         assert max(sizes) <= 2_000_000

@@ -150,18 +150,14 @@ def add_tab(tab: int, title: str, rows: int, columns: int, *, hidden: bool = Fal
     }
 
 
+def delete_tab(tab: int) -> Json:
+    return {"deleteSheet": {"sheetId": tab}}
+
+
 def append_texts(tab: int, texts: Iterable[str]) -> Json:
     """Append one-cell rows of text to a tab that is ours alone."""
     rows = [{"values": [{"userEnteredValue": {"stringValue": text}}]} for text in texts]
     return {"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}
-
-
-def delete_rows(tab: int, start: int, end: int) -> Json:
-    return {
-        "deleteDimension": {
-            "range": {"sheetId": tab, "dimension": "ROWS", "startIndex": start, "endIndex": end}
-        }
-    }
 
 
 def encode(requests: Sequence[Mapping[str, Any]]) -> bytes:
@@ -178,7 +174,7 @@ def chunks(rows: Sequence[Row], room: int, size: int) -> Iterator[list[Row]]:
     chunk: list[Row] = []
     left = room
     for row in rows:
-        cost = sum(_cost(cell) for cell in row.cells) + 24
+        cost = sum(_cost(cell) for cell in row.cells) + 3 * len(row.run_id) + 24
         if chunk and cost > left:
             yield chunk
             chunk, left = [], size

@@ -16,7 +16,7 @@ from runsheet.destinations.gsheet import marks, reader
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import Google, Rejected
 from runsheet.destinations.gsheet.document import Spreadsheet
-from runsheet.destinations.gsheet.writer import Batch, Look, Standing, batches, parse_note
+from runsheet.destinations.gsheet.writer import Batch, Look, Standing, batches, parse_note, repacked
 from runsheet.errors import Changed, ServiceError, SheetError
 from runsheet.model import Content, Placed, Plan, Shape
 
@@ -54,6 +54,7 @@ class GsheetDestination:
         self._title = worksheet
         self._look = Look(worksheet, room, zone, zone_name)
         self._tabs: list[Mapping[str, Any]] = []
+        self._note_texts: Sequence[str] = ()
 
     @property
     def requests(self) -> int:
@@ -128,6 +129,7 @@ class GsheetDestination:
 
     def _notes(self, texts: Sequence[str] | None, now: Standing) -> tuple[tuple[str, ...], ...] | None:
         """The notes of our table, None when the book-keeping tab is gone."""
+        self._note_texts = texts or ()
         if texts is None:
             return None
         parsed = (parse_note(text) for text in texts)
@@ -161,8 +163,8 @@ class GsheetDestination:
 
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:
         """Whether the book-keeping tab exists: asked only when none of our notes were found."""
-        if plan.content.notes and now.nonce is not None:
-            return replace(now, notes="ready")
+        if plan.content.notes and now.tab is not None and now.nonce is not None:
+            return replace(now, notes="ready", repack=repacked(self._note_texts, now.tab))
         tabs = [tab["properties"] for tab in self._all_tabs()]
         if any(tab["sheetId"] == marks.NOTES_TAB for tab in tabs):
             lookup = {"developerMetadataLookup": {"metadataId": marks.NOTES}}

@@ -17,6 +17,9 @@ from runsheet.destinations.gsheet.marks import Mark
 from runsheet.ledger import Note
 from runsheet.model import Plan, Row
 
+OVERHEAD_BYTES = 40_000
+"""Room in a request for the guards of a hundred columns, and for what a row's estimate misses."""
+
 SPARE_ROWS = 100
 """Blank rows of a new tab, below the table."""
 
@@ -43,6 +46,7 @@ class Standing:
     end: Mark | None = None
     notes: str = ""
     notes_title: str = "_runsheet"
+    repack: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,11 @@ def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> I
     """
     writer = _Writer(plan, standing, look)
     structure = writer.structure(give_back)
-    room = batch.PAYLOAD_BYTES - len(batch.encode(structure)) - 20_000
+    first_notes = [note_text(0, note) for note in plan.notes]
+    full = batch.PAYLOAD_BYTES - OVERHEAD_BYTES
+    room = full - len(batch.encode(structure)) - len(batch.encode([batch.append_texts(0, first_notes)]))
     row = plan.after + 1
-    rows_at_a_time = batch.chunks(plan.rows, room, batch.PAYLOAD_BYTES - 20_000)
+    rows_at_a_time = batch.chunks(plan.rows, room, full)
     for number, rows in enumerate(rows_at_a_time):
         before = writer.standing if number else standing
         requests = structure if number == 0 else writer.passport()
@@ -235,15 +241,17 @@ class _Writer:
 
     def _notes_tab(self) -> list[Json]:
         s = self.standing
-        self.standing = replace(s, notes="ready")
+        self.standing = replace(s, notes="ready", repack=())
         mark = marks.create(marks.NOTES, marks.KEY_NOTES, "", marks.column_place(marks.NOTES_TAB, 0))
-        if s.notes == "ready":
-            return []
         if s.notes == "unmarked":
             return [mark]
+        if s.notes == "ready" and not s.repack:
+            return []
+        # Made anew to be packed: deleting rows by their places would trust that nobody moved them.
+        old = [batch.delete_tab(marks.NOTES_TAB)] if s.notes == "ready" else []
         made = batch.add_tab(marks.NOTES_TAB, s.notes_title, 2, 1, hidden=True)
-        head = batch.append_texts(marks.NOTES_TAB, [" ".join(ledger.HEADER).strip()])
-        return [made, mark, head]
+        texts = [" ".join(ledger.HEADER).strip(), *s.repack]
+        return [*old, made, mark, batch.append_texts(marks.NOTES_TAB, texts)]
 
     def _places(self) -> list[int]:
         """The grid column of each column of the plan."""
@@ -254,6 +262,16 @@ class _Writer:
 def note_text(tab: int, note: Note) -> str:
     """A note as the text of one cell; several tables share the book-keeping tab."""
     return json.dumps([tab, *note], ensure_ascii=False, separators=(",", ":"))
+
+
+def repacked(texts: Sequence[str], tab: int) -> tuple[str, ...]:
+    """The texts of the book-keeping tab with the notes of one table packed; () when that is not worth it."""
+    parsed = [(text, parse_note(text)) for text in texts[1:]]
+    packed = ledger.compact([item[1] for _, item in parsed if item and item[0] == tab])
+    if packed is None:
+        return ()
+    others = [text for text, item in parsed if text and (item is None or item[0] != tab)]
+    return (*others, *(note_text(tab, note) for note in packed))
 
 
 def parse_note(text: str) -> tuple[int, Note] | None:
