@@ -5,8 +5,8 @@ import os
 import pytest
 
 from runsheet.errors import ConfigError
-from runsheet.sources import wandb_session
-from runsheet.sources.wandb_client import checked, identity
+from runsheet.sources.wandb_api import session as wandb_session
+from runsheet.sources.wandb_api.client import checked, identity
 
 
 @pytest.mark.parametrize(

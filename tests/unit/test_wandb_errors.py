@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from runsheet.errors import AccessError, ConfigError, NotFound, RunsheetError, ServiceError, Unreachable
-from runsheet.sources.wandb_errors import Refused, explain
+from runsheet.sources.wandb_api.errors import Refused, explain
 
 POST = "POST https://h/graphql giving up after 3 attempt(s)"
 

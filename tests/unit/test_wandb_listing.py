@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runsheet.sources.wandb_listing import WALKS, Listing
-from runsheet.sources.wandb_query import Page
+from runsheet.sources.wandb_api.listing import WALKS, Listing
+from runsheet.sources.wandb_api.query import Page
 
 
 class World:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runsheet.model import Run, Scope, Skip
-from runsheet.sources import wandb_query
 from runsheet.sources.base import Query
+from runsheet.sources.wandb_api import query as wandb_query
 
 SCOPE = Scope("wandb", "h", "team/proj")
 APP = "https://wandb.ai/"

@@ -58,7 +58,8 @@ class WandbServer:
 
     `without` names fields that this server is too old to know, as "Run.host". `requests` are the
     GraphQL requests so far, those that failed included; `between`, when set, is called with the
-    number of the page (from 2) before a page with a cursor is answered. `script`: see Script.
+    number of the page (from 2) before a page with a cursor is answered; `before_request` and
+    `after_request` with each request, before and after it is applied. `script`: see Script.
     """
 
     def __init__(
@@ -70,6 +71,8 @@ class WandbServer:
         self.requests: list[Request] = []
         self.script = Script()
         self.between: Callable[[int], None] | None = None
+        self.before_request: Callable[[Request], object] | None = None
+        self.after_request: Callable[[Request], object] | None = None
         self.lock = threading.RLock()
         self.closed = threading.Event()
         self._state = _State(keys={key: self.user})
@@ -185,11 +188,16 @@ class WandbServer:
 
     def respond(self, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, Fault | None]:
         """The answer to one POST, and the fault to play over it."""
+        request = _read(body, headers)
+        if self.before_request:
+            self.before_request(request)
         with self.lock:
-            request = _read(body, headers)
             self.requests.append(request)
             fault = self._due(request)
-            return self._answer(request), fault
+            answer = self._answer(request)
+        if self.after_request:
+            self.after_request(request)
+        return answer, fault
 
     def _due(self, request: Request) -> Fault | None:
         due: Fault | None = None

@@ -8,7 +8,7 @@ there are. So: drop what was seen, count, and walk again from the other end whil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from runsheet.sources.wandb_query import Page
+from runsheet.sources.wandb_api.query import Page
 
 WALKS = ("+created_at", "-created_at", "+created_at")
 """The order of each walk. The second goes backwards: pages break at other places then, and what

@@ -12,8 +12,8 @@ from runsheet.clock import Clock
 from runsheet.errors import ConfigError, RunsheetError, Unreachable
 from runsheet.hosts import check_http
 from runsheet.retry import Again, Policy
-from runsheet.sources.wandb_errors import LOGIN, Failure, Refused, explain
-from runsheet.sources.wandb_session import SESSION
+from runsheet.sources.wandb_api.errors import LOGIN, Failure, Refused, explain
+from runsheet.sources.wandb_api.session import SESSION
 
 T = TypeVar("T")
 

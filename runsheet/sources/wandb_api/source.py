@@ -14,13 +14,13 @@ from typing import Any
 from runsheet.clock import Clock
 from runsheet.errors import ConfigError, NotFound
 from runsheet.model import Run, Scope, Skip
-from runsheet.sources import wandb_query
 from runsheet.sources.base import Query
-from runsheet.sources.wandb_client import Client
-from runsheet.sources.wandb_errors import Refused
-from runsheet.sources.wandb_listing import Listing
-from runsheet.sources.wandb_query import Page
-from runsheet.sources.wandb_session import environment
+from runsheet.sources.wandb_api import query as wandb_query
+from runsheet.sources.wandb_api.client import Client
+from runsheet.sources.wandb_api.errors import Refused
+from runsheet.sources.wandb_api.listing import Listing
+from runsheet.sources.wandb_api.query import Page
+from runsheet.sources.wandb_api.session import environment
 
 log = logging.getLogger(__name__)
 
