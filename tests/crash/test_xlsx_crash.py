@@ -18,6 +18,9 @@ from runsheet.destinations.xlsx_disk import Disk
 from runsheet.errors import SheetError
 from tests.support.workbooks import append, names_in, opened, rich, unpack
 
+# xdist's workers have threads, which Python 3.12 dislikes at a fork; the child only saves and dies.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
 STEPS = ["create", "write", "flush", "like", "replace", "flush_folder"]
 RENAMED = [("replace", "after"), ("flush_folder", "before"), ("flush_folder", "after")]
 Blow = Callable[[], None]

@@ -1,0 +1,272 @@
+"""A workbook on disk as destination. No account, no service; everything is in one file.
+
+A new workbook is made by openpyxl. An existing one is patched: rows and cells go into our
+worksheet's part, every other part is copied byte for byte. What that cannot do is refused.
+
+- A file is rewritten once, so a plan is one batch: rows, columns, marks and book-keeping together.
+- Rows go directly below the row the plan names, when nothing stands below it; otherwise below
+  everything. Nothing is ever inserted between rows: every formula, name, chart and format that
+  refers to what is below would have to be rewritten.
+- The version of the file is the digest of its bytes; a save is refused when it has changed.
+- Columns are marked by hidden defined names (xlsx_book.py), explained in the hidden tab
+  `_runsheet` (xlsx_notes.py).
+"""
+
+import hashlib
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import IO
+
+from runsheet.clock import Clock
+from runsheet.destinations import xlsx_book, xlsx_disk, xlsx_lock, xlsx_new, xlsx_notes, xlsx_sheet
+from runsheet.destinations.base import Limits
+from runsheet.destinations.xlsx_book import Book, Tab
+from runsheet.destinations.xlsx_cells import CELL_CHARS, COLUMNS, ROWS, Calendar
+from runsheet.destinations.xlsx_notes import Notes
+from runsheet.destinations.xlsx_package import Package
+from runsheet.destinations.xlsx_patch import Patch
+from runsheet.destinations.xlsx_refusal import check_title, check_writable, translated
+from runsheet.destinations.xlsx_sheet import Layout
+from runsheet.destinations.xlsx_strings import resolve
+from runsheet.destinations.xlsx_xml import Unfit
+from runsheet.errors import Changed, NotFound
+from runsheet.model import Content, Owned, Placed, Plan, RowId, Shape
+
+
+@dataclass(slots=True)
+class _Token:
+    """What was read: the file's digest (None: no file), and our tab's name in it. `layout` is
+    measured by content() and used again by apply()."""
+
+    digest: str | None
+    tab: str
+    layout: Layout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A workbook, open for reading."""
+
+    digest: str
+    package: Package
+    book: Book
+    notes: Notes
+
+    def shared(self) -> IO[bytes]:
+        return self.package.open(self.book.shared) if self.book.shared else io.BytesIO()
+
+
+class XlsxDestination:
+    """The table in a workbook; see base.py for the contract.
+
+    `timezone` is the zone in which dates are shown; their format names it. `columns_room` is part
+    of what every destination is given: a worksheet in a file has all its columns at all times.
+    """
+
+    name = "xlsx"
+    limits = Limits(cell_chars=CELL_CHARS, rows=ROWS, columns=COLUMNS)
+    requests = 0
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        worksheet: str = "runs",
+        timezone: tzinfo = UTC,
+        clock: Clock,
+        columns_room: int = 100,
+        disk: xlsx_disk.Disk | None = None,
+    ) -> None:
+        check_title(worksheet)
+        self._given = Path(path)
+        self._worksheet = worksheet
+        self._zone = timezone
+        self._clock = clock
+        self._disk = disk or xlsx_disk.Disk()
+
+    @property
+    def _path(self) -> Path:
+        """The file itself: renaming over a link would turn the link into a file."""
+        return Path(os.path.realpath(self._given))
+
+    def read(self) -> Shape:
+        """Read marks and header. A missing file is an empty worksheet that does not exist."""
+        with translated(self._given), self._open() as opened:
+            if opened is None:
+                return Shape(exists=False, empty=True, token=_Token(None, self._worksheet))
+            tab = self._tab(opened)
+            if tab is None:
+                return Shape(exists=False, empty=True, token=_Token(opened.digest, self._worksheet))
+            with opened.package.open(tab.part) as source:
+                layout = xlsx_sheet.header(source)
+            token = _Token(opened.digest, tab.name)
+            if layout.empty:
+                # Marks outlive a tab that was cleared, but they stand for nothing: it starts over.
+                return Shape(exists=True, empty=True, token=token)
+            header = _header(layout, opened)
+            return Shape(True, False, header, _owned(opened, tab, header), token)
+
+    def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
+        """Read ids and book-keeping. Measures the worksheet on the way, for apply()."""
+        token = _token(shape)
+        with translated(self._given), self._open() as opened:
+            self._check_version(opened.digest if opened else None, token)
+            if opened is None:
+                return Content()
+            rows: tuple[RowId, ...] = ()
+            if shape.exists:
+                rows = self._ids(opened, shape, adopted, token)
+            return Content(rows, _notes(opened, rows))
+
+    def apply(self, plan: Plan) -> Iterator[int]:
+        """Write the plan as one batch, or raise and leave the file as it was."""
+        if plan.nothing:
+            return
+        path, token = self._path, _token(plan.shape)
+        with translated(self._given):
+            check_writable(path)
+            with xlsx_lock.hold(path):
+                xlsx_lock.check_people(path, self._clock)
+                with self._open() as opened:
+                    self._check_version(opened.digest if opened else None, token)
+                    self._save(path, opened or self._new(plan), plan, token)
+        yield len(plan.rows)
+
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
+    def _ids(
+        self, opened: _Opened, shape: Shape, adopted: Sequence[Placed], token: _Token
+    ) -> tuple[RowId, ...]:
+        """Rows with text in the run_id column, from the second row on."""
+        columns = {owned.key: owned.index for owned in shape.owned}
+        columns |= {placed.column.key: placed.index for placed in adopted}
+        run_id, project = columns.get("run_id", -1), columns.get("project", -1)
+        unsure = bool(adopted) or not opened.notes.part
+        wanted = [index for index in (run_id, project) if index >= 0]
+        others = [index for index in columns.values() if index != run_id] if unsure else []
+        tab = opened.book.tab(token.tab)
+        assert tab is not None
+        with opened.package.open(tab.part) as source:
+            layout = xlsx_sheet.measure(source, wanted, others)
+        token.layout = layout
+        texts = resolve(layout.texts, opened.shared)
+        layout.texts = []
+        return tuple(
+            RowId(text, texts.get((row, project), ""), row - 1, not unsure or row in layout.filled)
+            for (row, index), text in texts.items()
+            if index == run_id and row > 1 and text.strip()
+        )
+
+    def _save(self, path: Path, opened: _Opened, plan: Plan, token: _Token) -> None:
+        calendar = Calendar(self._zone, opened.book.from_1904)
+        patch = Patch(opened.package, opened.book, opened.notes, plan, token.tab, calendar, token.layout)
+        parts = patch.parts()
+
+        def write(out: IO[bytes]) -> None:
+            opened.package.copy(out, parts)
+
+        def check() -> None:
+            """A program that ignores locks may have saved while we wrote."""
+            xlsx_lock.check_people(path, self._clock)
+            self._check_version(_digest_at(path), token)
+
+        xlsx_disk.save(self._disk, path, write, check)
+
+    def _new(self, plan: Plan) -> _Opened:
+        """A new workbook, in memory: empty but for its frame."""
+        widths = xlsx_new.widths(plan.columns, [row.cells for row in plan.rows])
+        package = Package(io.BytesIO(xlsx_new.frame(self._worksheet, dict(enumerate(widths)))))
+        book = xlsx_book.load(package)
+        return _Opened("", package, book, xlsx_notes.load(package, book))
+
+    @contextmanager
+    def _open(self) -> Iterator[_Opened | None]:
+        """The workbook as it is now; None when there is no file."""
+        path = self._path
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            if not path.parent.is_dir():
+                raise NotFound(
+                    f"the folder {path.parent} does not exist: make it, or change the path"
+                ) from None
+            yield None
+            return
+        with file:
+            digest = _digest(file)
+            package = Package(file)
+            book = xlsx_book.load(package)
+            yield _Opened(digest, package, book, xlsx_notes.load(package, book))
+
+    def _tab(self, opened: _Opened) -> Tab | None:
+        """Our tab: the one that holds the column of the run ids, else the one that most marks
+        point to (people rename tabs), else the one with our name."""
+        marks, book = opened.book.marks, opened.book
+        places = [(opened.notes.marks.get(number, ""), tab) for number, (tab, _) in marks.items()]
+        votes = Counter(tab for key, tab in places)
+        first = [tab for key, tab in places if key == "run_id"]
+        named = [*reversed(first), *(tab for tab, _ in votes.most_common()), self._worksheet]
+        tab = next((found for name in named if (found := book.tab(name))), None)
+        if tab is not None and not tab.part:
+            raise Unfit(
+                f"has a tab {tab.name} that is no table (a chart, or a macro sheet): name another one"
+            )
+        return tab
+
+    def _check_version(self, digest: str | None, token: _Token) -> None:
+        if digest != token.digest:
+            raise Changed(f"{self._given} was saved by somebody else since it was read")
+
+
+def _token(shape: Shape) -> _Token:
+    assert isinstance(shape.token, _Token), "a shape of another destination"
+    return shape.token
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _digest_at(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return _digest(file)
+    except FileNotFoundError:
+        return None
+
+
+def _header(layout: Layout, opened: _Opened) -> tuple[str, ...]:
+    texts = resolve((raw for raw in layout.texts if raw[0] == 1), opened.shared)
+    shown = {index: text for (_, index), text in texts.items() if text.strip()}
+    return tuple(shown.get(index, "") for index in range(max(shown, default=-1) + 1))
+
+
+def _owned(opened: _Opened, tab: Tab, header: Sequence[str]) -> tuple[Owned, ...]:
+    """Marks whose key is known and whose column is in our tab. When two marks have one key or
+    one column (an old one was left behind), the newer counts."""
+    by_index: dict[int, Owned] = {}
+    keys: set[str] = set()
+    for number in sorted(opened.book.marks, reverse=True):
+        place, index = opened.book.marks[number]
+        key = opened.notes.marks.get(number, "")
+        if key and key not in keys and index not in by_index and place.casefold() == tab.name.casefold():
+            keys.add(key)
+            by_index[index] = Owned(key, index, header[index] if index < len(header) else "")
+    return tuple(by_index[index] for index in sorted(by_index))
+
+
+def _notes(opened: _Opened, rows: Sequence[RowId]) -> tuple[tuple[str, ...], ...] | None:
+    """The book-keeping; None when its tab is gone from a workbook that we have written."""
+    if not opened.notes.part and (opened.book.last_mark or rows):
+        return None
+    return tuple(opened.notes.rows)

@@ -1,0 +1,217 @@
+"""Which parts of a workbook differ after a plan, and how. Reads the package; writes nothing."""
+
+import io
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+from runsheet import ledger
+from runsheet.destinations import xlsx_book, xlsx_new, xlsx_notes, xlsx_parts, xlsx_style, xlsx_table
+from runsheet.destinations import xlsx_xml as xml
+from runsheet.destinations.xlsx_book import NOTES, Book, Changes, NewTab
+from runsheet.destinations.xlsx_cells import COLUMNS, ROWS, Area, Calendar
+from runsheet.destinations.xlsx_notes import Notes
+from runsheet.destinations.xlsx_package import Package, whole
+from runsheet.destinations.xlsx_parts import Addition
+from runsheet.destinations.xlsx_rows import Block, Writer
+from runsheet.destinations.xlsx_sheet import Layout, measure
+from runsheet.destinations.xlsx_style import Styles
+from runsheet.destinations.xlsx_xml import Edit, Unfit
+from runsheet.destinations.xlsx_zip import Chunks
+from runsheet.errors import SheetError
+from runsheet.model import Plan
+
+Open = Callable[[], IO[bytes]]
+_FORMULA = (b"<f>", b"<f ", b":f>", b":f ")
+
+
+@dataclass(slots=True)
+class Patch:
+    """One plan on one workbook. `tab` is the worksheet's name, which need not exist yet."""
+
+    package: Package
+    book: Book
+    notes: Notes
+    plan: Plan
+    tab: str
+    calendar: Calendar
+    layout: Layout | None = None
+    _parts: dict[str, Chunks] = field(default_factory=dict)
+    _additions: list[Addition] = field(default_factory=list)
+    _tabs: list[tuple[str, Addition, bool]] = field(default_factory=list)
+
+    def parts(self) -> dict[str, Chunks]:
+        """The parts to write, by member name. Raises SheetError when the plan does not fit."""
+        part, source = self._sheet()
+        layout = self.layout or _measure(source)
+        block = _block(self.plan, layout)
+        changes = Changes(self.tab, marks=self._marks(block))
+        if block.titles or block.rows:
+            changes.filter_ref = self._write_rows(part, source, layout, block)
+            changes.recalculate = self._has_formulas(layout)
+        self._write_notes()
+        changes.tabs = self._register()
+        self._put(self.book.part, xlsx_book.patched(self.book, changes))
+        return self._parts
+
+    def _put(self, name: str, data: bytes | None) -> None:
+        if data is not None:
+            self._parts[name] = whole(data)
+
+    def _sheet(self) -> tuple[str, Open]:
+        """The worksheet's part, and how to read it; a tab that is missing begins as a frame."""
+        tab = self.book.tab(self.tab)
+        if tab is not None:
+            part = tab.part
+            return part, lambda: self.package.open(part)
+        plan = self.plan
+        widths = xlsx_new.widths(plan.columns, [row.cells for row in plan.rows])
+        frame = xlsx_new.part(self.tab, dict(enumerate(widths)))
+        part = self._add_tab(self.tab, frame, hidden=False)
+        return part, lambda: io.BytesIO(frame)
+
+    def _add_tab(self, name: str, data: bytes, *, hidden: bool) -> str:
+        folder = posixpath.join(posixpath.dirname(self.book.part), "worksheets")
+        part = xlsx_parts.free_name(self.package, folder, "runsheet", self._parts)
+        self._put(part, data)
+        self._tabs.append((name, Addition(part, self.book.part, "worksheet", "worksheet"), hidden))
+        return part
+
+    def _marks(self, block: Block) -> dict[int, int]:
+        """Numbers for columns that become ours. Numbers are never given twice: a name that lost
+        its column must not come to stand for another."""
+        fresh = [(placed.column, placed.index) for placed in self.plan.adopted]
+        fresh += zip(self.plan.new, sorted(block.titles), strict=True)
+        last = max([self.book.last_mark, *self.notes.marks])
+        if self.plan.shape.empty:
+            # The tab was cleared or deleted: its old marks may be left on blank columns.
+            self.notes.marks.clear()
+        marks: dict[int, int] = {}
+        for number, (column, index) in enumerate(fresh, last + 1):
+            marks[number] = index
+            self.notes.marks[number] = column.key
+        return marks
+
+    def _write_rows(self, part: str, source: Open, layout: Layout, block: Block) -> tuple[str, str] | None:
+        """The worksheet's part, its tables and the formats; returns the filter's old and new
+        range when it grows."""
+        ours = _ours(self.plan, block)
+        styles = self._styles()
+        old, new = _filter(layout, block, ours)
+        writer = Writer(
+            layout, _slices(source), styles, self.calendar, [item.index for item in self.plan.owned]
+        )
+        edits = writer.edits(block, new if new != old else None)
+        self._parts[part] = _spliced(source, edits)
+        self._write_styles(styles)
+        if not self.book.tab(self.tab):
+            return None
+        for relation in self.package.relations(part):
+            if relation.kind == "table":
+                document = self.package.document(relation.target)
+                self._put(relation.target, xlsx_table.patched(document, block, ours))
+        return (str(old), str(new)) if new != old else None
+
+    def _styles(self) -> Styles:
+        part = self.book.styles
+        return Styles(self.package.read(part) if part else xlsx_style.MINIMAL, self.calendar.format)
+
+    def _write_styles(self, styles: Styles) -> None:
+        data, part = styles.patched(), self.book.styles
+        if data and not part:
+            part = xlsx_parts.free_name(self.package, posixpath.dirname(self.book.part), "styles")
+            self._additions.append(Addition(part, self.book.part, "styles", "styles"))
+        self._put(part, data)
+
+    def _write_notes(self) -> None:
+        rows = [*self.notes.rows, *self.plan.notes, *ledger.added(self.plan.rows)]
+        data = xlsx_notes.part(rows, self.notes.marks)
+        if self.notes.part:
+            self._put(self.notes.part, data)
+        else:
+            self._add_tab(NOTES, data, hidden=True)
+
+    def _register(self) -> list[NewTab]:
+        """Make added parts known to the package."""
+        additions = [*self._additions, *(addition for _, addition, _ in self._tabs)]
+        if not additions:
+            return []
+        named, parts = xlsx_parts.register(self.package, additions)
+        self._parts.update({name: whole(data) for name, data in parts.items()})
+        ids = {addition.name: addition.id for addition in named}
+        return [NewTab(name, ids[addition.name], hidden) for name, addition, hidden in self._tabs]
+
+    def _has_formulas(self, layout: Layout) -> bool:
+        """Whether any formula may count our cells: then its value, kept in the file, is old, and
+        programs are asked to recalculate when they open it."""
+        if layout.formulas or self.book.chain:
+            return True
+        parts = [tab.part for tab in self.book.tabs if tab.part and tab.part != self.notes.part]
+        return any(_mentions_formula(self.package.open(part)) for part in parts)
+
+
+def _measure(source: Open) -> Layout:
+    with source() as part:
+        return measure(part, ())
+
+
+def _slices(source: Open) -> Callable[[Sequence[tuple[int, int]]], list[bytes]]:
+    def read(spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        with source() as part:
+            return xml.slices(part, spans)
+
+    return read
+
+
+def _spliced(source: Open, edits: Sequence[Edit]) -> Chunks:
+    return lambda: xml.splice_stream(source(), edits)
+
+
+def _mentions_formula(part: IO[bytes]) -> bool:
+    with part:
+        end = b""
+        while chunk := part.read(xml.CHUNK):
+            piece = end + chunk
+            if any(word in piece for word in _FORMULA):
+                return True
+            end = piece[-3:]
+    return False
+
+
+def _block(plan: Plan, layout: Layout) -> Block:
+    """Where everything goes. Rows go below `plan.after`, or, when anything stands below that,
+    below the last row that holds something: moving what is there would mean to rewrite formulas,
+    names, charts and formats all over the workbook."""
+    known = [item.index for item in plan.owned] + [placed.index for placed in plan.adopted]
+    right = max([layout.right, *known])
+    titles = {right + 1 + count: column.title for count, column in enumerate(plan.new)}
+    columns = [*known, *titles] if plan.rows else []
+    first = max(plan.after + 2, layout.last_row + 1, 2)
+    if first + len(plan.rows) - 1 > ROWS:
+        raise SheetError(
+            f"{len(plan.rows)} rows do not fit below row {first - 1}: a worksheet ends at row {ROWS:,}. "
+            "Move what is far below the table, or begin a new tab with WORKSHEET. Nothing was written"
+        )
+    if plan.new and max(titles) >= COLUMNS:
+        raise SheetError(
+            f"{len(plan.new)} new columns do not fit: a worksheet has {COLUMNS:,}. Move what is far to the "
+            "right, or exclude columns in the configuration. Nothing was written"
+        )
+    if plan.rows and len(columns) != len(plan.columns):
+        raise Unfit("does not fit the plan: please report this")
+    return Block(titles, columns, [row.cells for row in plan.rows], first, plan.after + 1)
+
+
+def _ours(plan: Plan, block: Block) -> Area:
+    """The columns that belong to the table, as an area of the header row."""
+    known = [item.index for item in plan.owned] + [placed.index for placed in plan.adopted]
+    used = known or list(block.titles)
+    return Area(1, min(used), 1, max(used))
+
+
+def _filter(layout: Layout, block: Block, ours: Area) -> tuple[Area | None, Area | None]:
+    if layout.auto_filter is None or "ref" not in layout.auto_filter.attrs:
+        return None, None
+    old = Area.parse(layout.auto_filter.attrs["ref"])
+    return old, xlsx_table.grown(old, block, ours, wider=True)

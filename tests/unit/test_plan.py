@@ -1,0 +1,294 @@
+"""P1, P4: every run that qualifies gets one row, and none gets a second, whatever the sheet shows."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from runsheet import columns, fields, ledger, plan
+from runsheet.cells import CUT
+from runsheet.columns import Header, Seen
+from runsheet.errors import SheetError
+from runsheet.ledger import Note
+from runsheet.model import Column, Content, Owned, Placed, Row, RowId, Run, Scope, Shape
+from runsheet.plan import Candidate, Decision, Rules
+from tests.support.builders import NOW, rules, run, scope
+
+HOUR = timedelta(hours=1)
+OWNED = (Owned("run_id", 0, "run_id"), Owned("project", 1, "project"))
+SHAPE = Shape(True, False, ("run_id", "project"), OWNED)
+BARE = Shape(True, False, ("run_id",), OWNED[:1])
+EMPTY = Shape(False, True)
+ADOPTED = (Placed(Column("run_id", "run_id", "run_id"), 0), Placed(Column("name", "name", "name"), 1))
+
+
+def candidate(run_id: str, where: Scope | None = None, **values: Any) -> Candidate:
+    where = where or scope()
+    return Candidate(where, run_id, {"run_id": run_id, "project": where.project, **values})
+
+
+def noted(*runs: Candidate) -> tuple[Note, ...]:
+    """Book-keeping that says these were appended."""
+    return tuple(ledger.added(Row(item.scope, item.run_id, ()) for item in runs))
+
+
+def build(
+    shape: Shape,
+    candidates: Sequence[Candidate],
+    rows: Iterable[RowId] = (),
+    notes: tuple[Note, ...] | None = (),
+    adopted: Sequence[Placed] = (),
+    wanted: Rules | None = None,
+    **more: Any,
+) -> Decision:
+    seen = Seen()
+    for item in candidates:
+        seen.add(item.values)
+    content = Content(tuple(rows), notes)
+    return plan.build(shape, content, candidates, wanted or rules("run_id"), seen, adopted, **more)
+
+
+def appended(decision: Decision) -> list[str]:
+    return [row.run_id for row in decision.plan.rows]
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "finished": ({"state": "finished", "heartbeat": NOW}, {}, ""),
+    "failed": ({"state": "failed"}, {}, ""),
+    "killed": ({"state": "killed"}, {}, ""),
+    "running": ({"state": "running", "heartbeat": NOW - 24 * HOUR + timedelta(seconds=1)}, {}, "running"),
+    "running, dead for a day": ({"state": "running", "heartbeat": NOW - 24 * HOUR}, {}, ""),
+    "crashed, may go on": ({"state": "crashed", "heartbeat": NOW - 23 * HOUR}, {}, "crashed"),
+    "crashed, settled": ({"state": "crashed", "heartbeat": NOW - 25 * HOUR}, {}, ""),
+    "no heartbeat": ({"state": "running", "heartbeat": None, "created": NOW - 25 * HOUR}, {}, ""),
+    "no times": ({"state": "running", "heartbeat": None, "created": None}, {}, "running"),
+    "no state": ({"state": "", "heartbeat": NOW}, {}, "not settled"),
+    "no waiting": ({"state": "running", "heartbeat": NOW}, {"settle_hours": 0}, ""),
+    "clocks apart": ({"state": "running", "heartbeat": NOW + HOUR}, {"settle_hours": 0}, "running"),
+    "not in STATES": ({"state": "failed"}, {"states": frozenset({"finished"})}, "failed, not in STATES"),
+    "in STATES": ({"state": "failed"}, {"states": frozenset({"failed"})}, ""),
+    "user": ({"user": "KIM"}, {"users": frozenset({"kim"})}, ""),
+    "another user": ({"user": "lee"}, {"users": frozenset({"kim"})}, "of another user"),
+    "user gone": ({"user": None}, {"users": frozenset({"kim"})}, "of another user"),
+}
+
+
+@pytest.mark.parametrize(("changes", "more", "reason"), REFUSED.values(), ids=REFUSED)
+def test_refusal(changes: dict[str, Any], more: dict[str, Any], reason: str) -> None:
+    """A run qualifies when it has settled and the configuration wants it; else a word says why not."""
+    assert plan.refusal(run(1, **changes), rules(**more), NOW) == reason
+
+
+A, B = scope("team/a"), scope("team/b")
+OTHER_HOST = Scope("wandb", "own.server", "team/a")
+
+KNOWN: dict[str, tuple[list[tuple[str, str]], list[tuple[str, Scope]], Scope, bool]] = {
+    # rows (id, project cell), ids in the book-keeping, the candidate "x" of scope; is it known?
+    "nothing there": ([], [], A, False),
+    "another id": ([("y", "team/a")], [("y", A)], A, False),
+    "in its row": ([("x", "team/a")], [("x", A)], A, True),
+    "row deleted": ([], [("x", A)], A, True),
+    "the id in another project": ([("x", "team/b")], [("x", B)], A, False),
+    "both": ([("x", "team/b"), ("x", "team/a")], [("x", B), ("x", A)], A, True),
+    "blank cell, written for another": ([("x", "")], [("x", B)], A, False),
+    "another server's run of one name": ([("x", "team/a")], [("x", OTHER_HOST)], A, False),
+    "text that nobody wrote": ([("x", "team/a")], [("y", A)], A, False),
+    "another case": ([("X", "team/a")], [("X", A)], A, False),
+}
+
+
+@pytest.mark.parametrize(("rows", "book", "where", "known"), KNOWN.values(), ids=KNOWN)
+def test_known(rows: list[tuple[str, str]], book: list[tuple[str, Scope]], where: Scope, known: bool) -> None:
+    """A run is known by source, host, project and id: by the book-keeping, or by a row of its own."""
+    notes = noted(*(candidate(run_id, place) for run_id, place in book))
+    shown = [RowId(run_id, project, place + 1) for place, (run_id, project) in enumerate(rows)]
+    decision = build(SHAPE, [candidate("x", where)], shown, notes)
+    assert appended(decision) == ([] if known else ["x"])
+
+
+FOUND: dict[str, tuple[list[str], list[Scope], list[Scope]]] = {
+    # project cells of rows with the id "x", candidates of that id in order, those appended
+    "one row": ([""], [A], []),
+    "short name of the project": (["a"], [A], []),
+    "full name": (["team/a"], [A], []),
+    "another project's": (["team/b"], [A], [A]),
+    "two rows, two projects": (["team/a", "team/b"], [A, B], []),
+}
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["adopted", "book-keeping lost"])
+@pytest.mark.parametrize(("cells", "scopes", "more"), FOUND.values(), ids=FOUND)
+def test_rows_that_stand_there(cells: list[str], scopes: list[Scope], more: list[Scope], lost: bool) -> None:
+    """Where the book-keeping cannot tell, the rows do, and are remembered with the next write."""
+    rows = [RowId("x", project, place + 1) for place, project in enumerate(cells)]
+    runs = [candidate("x", where) for where in scopes]
+    shape, notes, adopted = (
+        (SHAPE, None, ()) if lost else (Shape(True, False, ("run_id", "name")), (), ADOPTED)
+    )
+    decision = build(shape, runs, rows, notes, adopted)
+    assert [row.scope for row in decision.plan.rows] == more
+    again = (*decision.plan.notes, *noted(*(candidate("x", where) for where in more)))
+    assert appended(build(SHAPE, runs, (), again)) == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["adopted", "book-keeping lost"])
+@pytest.mark.parametrize("stands", [True, False], ids=["row stands", "row deleted since"])
+def test_rows_of_runs_that_did_not_qualify_yet(lost: bool, stands: bool) -> None:
+    """A row of a run that was running, or whose project failed, when its sheet was adopted is that
+    run's row later."""
+    rows = [RowId("early", "", 1), RowId("done", "", 2)]
+    shape, notes, adopted = (
+        (BARE, None, ()) if lost else (Shape(True, False, ("run_id", "name")), (), ADOPTED)
+    )
+    first = build(shape, [candidate("done")], rows, notes, adopted)
+    later = build(
+        BARE, [candidate("done"), candidate("early")], rows if stands else rows[1:], first.plan.notes
+    )
+    assert appended(first) == appended(later) == []
+
+
+def test_lost_book_keeping_is_written_again_and_said() -> None:
+    """Without new runs too, so that the next deletion is seen."""
+    decision = build(BARE, [candidate("x")], [RowId("x", "", 1)], None)
+    assert decision.lost_notes
+    assert ledger.parse(decision.plan.notes).knows(scope(), "x")
+
+
+def test_text_alone_in_a_row_is_a_note() -> None:
+    """When a sheet is adopted, text under run_id with nothing of ours beside it is no run."""
+    rows = [RowId("x", "", 1), RowId("Total", "", 9, filled=False)]
+    decision = build(Shape(True, False, ("run_id", "name")), [candidate("Total")], rows, (), ADOPTED)
+    assert (appended(decision), decision.plan.after) == (["Total"], 1)
+
+
+def test_adoption_waits_for_runs() -> None:
+    """Without runs nobody can tell which columns are ours: nothing is marked."""
+    assert build(Shape(True, False, ("run_id", "name")), [], [RowId("x", "", 1)], (), ADOPTED).plan.nothing
+
+
+def test_adoption_without_new_runs_adds_no_columns() -> None:
+    """Columns come with the rows that fill them."""
+    runs = [candidate("x", name="kim", **{"config.lr": 1})]
+    decision = build(Shape(True, False, ("run_id", "name")), runs, [RowId("x", "", 1)], (), ADOPTED)
+    assert (decision.plan.new, decision.plan.rows, decision.plan.adopted) == ((), (), ADOPTED)
+
+
+def test_a_run_listed_twice_is_appended_once() -> None:
+    """W&B repeats runs while it lists, and a project may be named in two ways."""
+    assert appended(build(EMPTY, [candidate("x"), candidate("y"), candidate("x")])) == ["x", "y"]
+
+
+def test_nothing_to_add_is_nothing_to_write() -> None:
+    """A tick without new runs writes nothing, and counts the rows that people deleted."""
+    notes = noted(candidate("x"), candidate("y"))
+    decision = build(BARE, [candidate("x"), candidate("y")], [RowId("x", "", 1)], notes)
+    assert (decision.plan.nothing, decision.deleted) == (True, 1)
+
+
+def test_rows_go_below_the_last_run() -> None:
+    """Totals and notes below the table are no runs."""
+    rows = [RowId("x", "", 1), RowId("y", "", 4), RowId("Total", "", 9)]
+    decision = build(BARE, [candidate("z")], rows, noted(candidate("x"), candidate("y")))
+    assert decision.plan.after == 4
+
+
+def test_a_cleared_sheet_starts_over() -> None:
+    """P4: an empty worksheet gets all runs, and the book-keeping begins anew."""
+    notes = (*noted(candidate("x"), candidate("old")), ledger.column("gone", "config.gone"))
+    decision = build(EMPTY, [candidate("x", **{"config.gone": 1})], (), notes)
+    assert (appended(decision), decision.over) == (["x"], True)
+    assert [column.title for column in decision.plan.new] == ["run_id", "gone"]
+    assert ledger.parse([*notes, *decision.plan.notes]).ids == {}
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (
+            Shape(True, False, ("name",), (Owned("name", 0, "name"),)),
+            "run_id column of the worksheet is gone",
+        ),
+        (Shape(True, False, ("budget", "2024")), "WORKSHEET"),
+    ],
+    ids=["ours without run_id", "other data"],
+)
+def test_a_sheet_without_run_id_is_refused(shape: Shape, text: str) -> None:
+    """Nothing is written where ids cannot be read."""
+    with pytest.raises(SheetError, match=text):
+        build(shape, [candidate("x")])
+
+
+DOUBLES: dict[str, tuple[list[str], list[Scope], tuple[str, ...]]] = {
+    "one": ([""], [A], ()),
+    "copied": (["", ""], [A], ("x",)),
+    "two projects": (["team/a", "team/b"], [A, B], ()),
+    "two servers": (["team/a", "team/a"], [A, OTHER_HOST], ()),
+    "copied with its project": (["team/a", "team/a"], [A], ("x",)),
+}
+
+
+@pytest.mark.parametrize("more", [[], ["new"]], ids=["nothing new", "new run"])
+@pytest.mark.parametrize(("cells", "scopes", "ids"), DOUBLES.values(), ids=DOUBLES)
+def test_doubles(cells: list[str], scopes: list[Scope], ids: tuple[str, ...], more: list[str]) -> None:
+    """An id in more rows than it has runs is named, at every tick."""
+    rows = [RowId("x", project, place + 1) for place, project in enumerate(cells)]
+    decision = build(
+        SHAPE, [candidate(name, A) for name in more], rows, noted(*(candidate("x", s) for s in scopes))
+    )
+    assert decision.doubles == ids
+
+
+REQUIRED = {
+    "run_id is added": ((Header("lr"),), [A], ["run_id", "lr"]),
+    "run_id keeps its place": ((Header("lr"), Header("run_id", "ID")), [A], ["lr", "run_id"]),
+    "project with several": ((Header("run_id"),), [A, B], ["run_id", "project"]),
+    "project keeps its place": ((Header("project"), Header("run_id")), [A, B], ["project", "run_id"]),
+    "one project on two servers": ((Header("run_id"),), [A, OTHER_HOST], ["run_id"]),
+}
+
+
+@pytest.mark.parametrize(("headers", "scopes", "keys"), REQUIRED.values(), ids=REQUIRED)
+def test_required(headers: tuple[Header, ...], scopes: list[Scope], keys: list[str]) -> None:
+    """What identifies a row is always a column."""
+    choice = plan.required(columns.Choice(headers), scopes)
+    assert [header.key for header in choice.fixed] == keys
+
+
+def test_the_project_column_comes_with_the_second_project() -> None:
+    """Also when the sheet is full: without it rows of two projects could not be told apart."""
+    wanted = rules("run_id", limit=1)
+    decision = build(BARE, [candidate("x", B)], (), noted(candidate("x", A)), wanted=wanted)
+    assert [column.key for column in decision.plan.new] == ["project"]
+    assert decision.plan.rows[0].cells == ("x", "team/b")
+
+
+def test_long_texts_are_cut_to_the_destination() -> None:
+    """A cell holds what its destination takes, with a mark where it was cut."""
+    decision = build(EMPTY, [candidate("x", **{"config.t": "y" * 500})], cell_chars=100)
+    cell = str(decision.plan.rows[0].cells[-1])
+    assert (len(cell), cell.endswith(CUT.format(total=500))) == (100, True)
+
+
+def test_many_known_runs() -> None:
+    """A large sheet is planned with one look at each id."""
+    runs = [candidate(f"run{number}") for number in range(20_000)]
+    decision = build(
+        BARE, [*runs, candidate("new")], [RowId(r.run_id, "", n) for n, r in enumerate(runs, 1)], noted(*runs)
+    )
+    assert (appended(decision), decision.plan.after, decision.deleted) == (["new"], 20_000, 0)
+
+
+def test_values_stand_under_their_columns() -> None:
+    """Each row has a cell for each column of the plan, in order, empty where the run has no value."""
+
+    def values(item: Run) -> Candidate:
+        return Candidate(item.scope, item.id, fields.values(item, {}))
+
+    runs = [values(run(1, summary={"a": 1})), values(run(2, config={}, summary={"b": 2}))]
+    decision = build(EMPTY, runs)
+    header = [column.path for column in decision.plan.columns]
+    rows = [dict(zip(header, row.cells, strict=True)) for row in decision.plan.rows]
+    assert [{path: cell for path, cell in row.items() if cell is not None} for row in rows] == [
+        {path: item.values[path] for path in header if path in item.values} for item in runs
+    ]
