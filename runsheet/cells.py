@@ -41,7 +41,7 @@ def text(value: str) -> str:
 def number(value: float) -> Cell:
     """A number, None for NaN and infinities, and exact text for integers beyond 2^53."""
     if isinstance(value, int):
-        return value if -EXACT_INT <= value <= EXACT_INT else str(value)
+        return value if -EXACT_INT <= value <= EXACT_INT else _digits(value)
     return value if math.isfinite(value) else None
 
 
@@ -60,8 +60,6 @@ def clean(value: Any) -> Cell:
         return value
     if isinstance(value, (int, float)):
         return number(value)
-    if isinstance(value, datetime):
-        return value
     if isinstance(value, Mapping):
         return media(value) if "_type" in value else _json(value)
     if isinstance(value, (list, tuple)):
@@ -91,13 +89,14 @@ def stamp(seconds: object) -> datetime | None:
 def fit(cell: Cell, limit: int) -> Cell:
     """The cell, or, when it is longer than `limit` characters, its beginning and a visible mark.
 
-    Characters are counted as Excel and Sheets count them: in UTF-16 units.
+    Characters are counted as Excel and Sheets count them: in UTF-16 units. What comes back is never
+    longer than `limit`.
     """
     if not isinstance(cell, str) or len(cell) * 2 <= limit:
         return cell
     if len(cell.encode("utf-16-le")) // 2 <= limit:
         return cell
-    mark = CUT.format(total=len(cell))
+    mark = CUT.format(total=len(cell))[:limit]
     head = cell.encode("utf-16-le")[: (limit - len(mark)) * 2].decode("utf-16-le", "ignore")
     return head + mark
 
@@ -120,8 +119,22 @@ def _list(values: Sequence[Any]) -> Cell:
 def _word(value: str | float | None) -> str:
     if value is None:
         return ""
-    return text(value) if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return text(value)
+    shown = number(value)
+    return json.dumps(value) if shown is None else str(shown)  # NaN, as W&B's JSON spells it
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes at most 4,300 decimal digits
+        return hex(value)
 
 
 def _json(value: Any) -> str:
-    return text(json.dumps(value, ensure_ascii=False, default=str))
+    try:
+        return text(json.dumps(value, ensure_ascii=False, default=str))
+    except (RecursionError, TypeError, ValueError):
+        # Thousands of levels, keys that JSON does not have, a number of thousands of digits.
+        return Mark("[nested value]")

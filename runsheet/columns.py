@@ -34,7 +34,8 @@ class Choice:
     """What the configuration says about columns.
 
     `dynamic`: globs of paths to include, those with "!" in front exclude; empty for no dynamic
-    columns. `limit`: the most columns of ours in a sheet.
+    columns. `limit`: how many columns of ours a sheet may have until no dynamic ones are added;
+    fixed ones always are, since a row without its run_id would be lost.
     """
 
     fixed: tuple[Header, ...]
@@ -73,8 +74,8 @@ def resolve(key: str, seen: Seen) -> str:
     """The path that a header key means, "" when no run has it yet.
 
     A built-in key means itself. Then `key` as a path; then in the summary, then in the config;
-    then, the same with every character but letters and digits read as `_`: the first script of
-    this kind wrote `train/loss` as `train_loss`, and its sheets still stand.
+    then, the same with every character but letters and digits read as `_`, and in any case: the
+    first script of this kind wrote `train/loss` as `train_loss`, and its sheets still stand.
     """
     if key in BUILTIN:
         return key
@@ -82,7 +83,8 @@ def resolve(key: str, seen: Seen) -> str:
         if path.startswith((SUMMARY, CONFIG)) and path in seen:
             return path
     plain = simple(key)
-    alike = [path for path in (*seen.filled, *seen.marks) if simple(bare(path)) == plain]
+    paths = {*seen.filled, *seen.marks}
+    alike = [path for path in paths if plain in (simple(path), simple(bare(path)))]
     alike.sort(key=lambda path: (not path.startswith(SUMMARY), -seen.filled[path], path))
     return alike[0] if alike else ""
 
@@ -93,8 +95,8 @@ def simple(name: str) -> str:
 
 
 def bare(path: str) -> str:
-    """A path without its `config.` or `summary.`."""
-    return path.removeprefix(CONFIG).removeprefix(SUMMARY) if path not in BUILTIN else path
+    """A path without its `config.` or `summary.`; a built-in key has neither."""
+    return path.removeprefix(CONFIG if path.startswith(CONFIG) else SUMMARY)
 
 
 def adopt(header: Sequence[str], choice: Choice, seen: Seen) -> tuple[Placed, ...]:
@@ -104,10 +106,11 @@ def adopt(header: Sequence[str], choice: Choice, seen: Seen) -> tuple[Placed, ..
     paths that dynamic columns may show. A title that stands twice is nobody's. Raises SheetError
     when two columns could be run_id.
     """
-    titles = Counter(text.strip() for text in header)
-    wanted = {item.shown.strip(): item.key for item in reversed(choice.fixed)}
+    shown = [_title(text) for text in header]
+    titles = Counter(shown)
+    wanted = {_title(item.shown): item.key for item in reversed(choice.fixed)}
     placed: dict[str, Placed] = {}
-    for index, text in enumerate(map(str.strip, header)):
+    for index, text in enumerate(shown):
         if not text or (titles[text] > 1 and simple(text) != "run_id"):
             continue
         key, path = _adopted(text, wanted, choice, seen)
@@ -117,7 +120,7 @@ def adopt(header: Sequence[str], choice: Choice, seen: Seen) -> tuple[Placed, ..
                 f"{text!r}): rename the one that does not hold run ids"
             )
         if key and key not in placed:
-            placed[key] = Placed(Column(key, text, path, key in DATES), index)
+            placed[key] = Placed(Column(key, text, path, path in DATES), index)
     return tuple(placed.values())
 
 
@@ -144,15 +147,16 @@ def choose(
 
     `header` and `owned` are what the sheet shows; `ever` maps the key of each column ever made to
     its path ("" while no run had it). Columns present keep their places; new ones come in the
-    order of the fixed headers, then most filled first.
+    order of the fixed headers, then most filled first. A fixed header whose values a dynamic
+    column of the sheet shows already gets none.
     """
     present = [_present(item, choice, seen, ever) for item in owned]
     present += [placed.column for placed in adopted]
     picker = _Picker(choice, seen, header, present, ever)
-    new = [*picker.fixed(), *picker.dynamic()]
-    room = max(0, choice.limit - len(present))
-    kept, dropped = new[:room], new[room:]
-    return Chosen(tuple(present), tuple(kept), tuple(column.title for column in dropped))
+    fixed, dynamic = list(picker.fixed()), list(picker.dynamic())
+    room = max(0, choice.limit - len(present) - len(fixed))
+    left_out = tuple(column.title for column in dynamic[room:])
+    return Chosen(tuple(present), (*fixed, *dynamic[:room]), left_out)
 
 
 def allowed(path: str, globs: Sequence[str]) -> bool:
@@ -174,7 +178,7 @@ def _matches(path: str, globs: Iterable[str]) -> bool:
 
 def _present(item: Owned, choice: Choice, seen: Seen, ever: Mapping[str, str]) -> Column:
     path = ever.get(item.key) or resolve(item.key, seen)
-    return Column(item.key, item.title, path, item.key in DATES)
+    return Column(item.key, item.title, path, path in DATES)
 
 
 class _Picker:
@@ -190,15 +194,18 @@ class _Picker:
     ) -> None:
         self._choice = choice
         self._seen = seen
-        self._titles = {text.strip() for text in header if text.strip()}
+        self._titles = {_title(text) for text in header} | {""}
         self._keys = {column.key for column in present} | set(ever)
-        self._paths = {column.path for column in present} | set(ever.values()) | set(ever)
+        self._shown = {column.path for column in present if column.path == column.key}
+        # A fixed header that no run had yet, and whose column was deleted, still has its values.
+        self._paths = {column.path for column in present} | set(ever)
+        self._paths |= {path or resolve(key, seen) for key, path in ever.items()}
 
     def fixed(self) -> Iterator[Column]:
         """Fixed headers that were never made, in their order."""
         for header in self._choice.fixed:
-            if header.key not in self._keys:
-                path = resolve(header.key, self._seen)
+            path = resolve(header.key, self._seen)
+            if header.key not in self._keys and path not in self._shown:
                 yield self._take(header.key, path, header.shown, f"{header.shown} ({header.key})")
 
     def dynamic(self) -> Iterator[Column]:
@@ -211,10 +218,11 @@ class _Picker:
             yield self._take(path, path, short, path)
 
     def _is_free(self, path: str) -> bool:
-        """Internal values of W&B (`summary._step`) become columns only when listed."""
-        if path in BUILTIN or path in self._paths or bare(path).startswith("_"):
+        """Internal values of W&B (`summary._step`) become columns only when listed by name."""
+        if path in BUILTIN or path in self._paths:
             return False
-        return allowed(path, self._choice.dynamic)
+        listed = path in self._choice.dynamic or bare(path) in self._choice.dynamic
+        return allowed(path, self._choice.dynamic) and (listed or not path.startswith(SUMMARY + "_"))
 
     def _take(self, key: str, path: str, *titles: str) -> Column:
         title = next((text for text in map(_title, titles) if text not in self._titles), "")
@@ -226,7 +234,7 @@ class _Picker:
         self._titles.add(title)
         self._keys.add(key)
         self._paths |= {path, key}
-        return Column(key, title, path, key in DATES)
+        return Column(key, title, path, path in DATES)
 
 
 def _title(text: str) -> str:

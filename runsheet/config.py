@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from runsheet.columns import Choice, Header
 from runsheet.errors import ConfigError, Problem
@@ -53,7 +53,7 @@ class Config(BaseModel):
     )
     MAX_COLUMNS: int = Field(100, ge=1, le=16_384, description="a whole number from 1 to 16384")
     STATES: list[State] = Field(default_factory=list, description=f"a list out of {', '.join(STATES)}")
-    SETTLE_HOURS: float = Field(24.0, ge=0, description="a number of hours, 0 or more", strict=False)
+    SETTLE_HOURS: float = Field(24.0, ge=0, le=1e6, description="a number of hours from 0 to 1000000")
     ALLOW_HTTP: list[str] = Field(default_factory=list, description="a list of host names")
     TIMEZONE: str = Field("UTC", description='a time zone such as "UTC" or "Asia/Seoul"')
     FILTERS: dict[str, Any] = Field(default_factory=dict, description="a W&B filter object")
@@ -68,7 +68,7 @@ class Config(BaseModel):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {name!r}") from error
+            raise ValueError(f"there is no time zone {_shown(name)}") from error
         return name
 
     @field_validator("FIXED_HEADERS")
@@ -79,9 +79,17 @@ class Config(BaseModel):
             twice = {name for name in names if names.count(name) > 1}
             if twice:
                 raise ValueError(f"the {what} {', '.join(sorted(twice))} stands twice")
-        if any(not header.key.strip() for header in headers):
+        if {} in items or any(not header.key for header in headers):
             raise ValueError("an empty key")
         return items
+
+    @field_validator("MAX_COLUMNS")
+    @classmethod
+    def _room(cls, limit: int, info: ValidationInfo) -> int:
+        fixed = len(list(_headers(info.data.get("FIXED_HEADERS", ()))))
+        if limit < fixed:
+            raise ValueError(f"there are {fixed} fixed headers, got {limit}")
+        return limit
 
     @field_validator("LIVE_ROWS")
     @classmethod
@@ -94,7 +102,7 @@ class Config(BaseModel):
     def projects(self) -> tuple[str, ...]:
         """PROJECT_NAME as a tuple, with TEAM_NAME in front of bare names."""
         names = [self.PROJECT_NAME] if isinstance(self.PROJECT_NAME, str) else self.PROJECT_NAME
-        return tuple(with_entity(name, self.TEAM_NAME) for name in names if name)
+        return tuple(with_entity(name.strip(), self.TEAM_NAME) for name in names if name.strip())
 
     @property
     def headers(self) -> tuple[Header, ...]:
@@ -109,7 +117,7 @@ class Config(BaseModel):
         return Rules(
             choice=Choice(self.headers, self._globs(), self.MAX_COLUMNS),
             states=frozenset(self.STATES),
-            users=frozenset(user.casefold() for user in users),
+            users=frozenset(user.strip().casefold() for user in users if user.strip()),
             names=self.NAME,
             settle_hours=self.SETTLE_HOURS,
         )
@@ -149,6 +157,8 @@ def parse(text: str, path: str = DEFAULT_PATH) -> Config:
         raise ConfigError(
             f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from error
+    except (RecursionError, ValueError) as error:  # a million brackets, a number of 5,000 digits
+        raise ConfigError(f"{path} is not a configuration: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f'{path} has to hold a JSON object {{"KEY": value, …}}')
     try:
@@ -190,9 +200,9 @@ def with_entity(project: str, entity: str) -> str:
 def _headers(items: Iterable[str | dict[str, str]]) -> Iterable[Header]:
     for item in items:
         if isinstance(item, str):
-            yield Header(item)
+            yield Header(item.strip())
         else:
-            yield from (Header(key, title) for title, key in item.items())
+            yield from (Header(key.strip(), title.strip()) for title, key in item.items())
 
 
 def _object(pairs: list[tuple[str, Any]], twice: list[Problem]) -> dict[str, Any]:
@@ -216,6 +226,8 @@ def _text(key: str, item: Any) -> str:
         near = get_close_matches(key.upper(), Config.model_fields, n=1, cutoff=0.5)
         known = "known keys: " + ", ".join(Config.model_fields)
         return "unknown key; " + (f"did you mean {near[0]}?" if near else known)
+    if key not in Config.model_fields:  # a key that is no valid text
+        return str(item["msg"])
     expected = f"expected {Config.model_fields[key].description}"
     if item["type"] == "value_error":
         return f"{expected}; {item['ctx']['error']}"
@@ -223,7 +235,8 @@ def _text(key: str, item: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message. Objects are not shown: somebody may have pasted a whole key there."""
-    if isinstance(value, dict):
-        return "an object"
-    return json.dumps(value, ensure_ascii=False)[:80]
+    """A value for a message. Only short ones: somebody may have pasted a whole key there."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    shown = json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= 32 else f"a text of {len(shown) - 2} characters"

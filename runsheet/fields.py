@@ -6,6 +6,7 @@ Pure.
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from runsheet import cells
@@ -13,6 +14,10 @@ from runsheet.model import Cell, Run
 
 CONFIG = "config."
 SUMMARY = "summary."
+
+PATH_CHARS = 250
+"""The longest path. Longer ones are cut and told apart by a digest: a column's mark holds its path,
+and Google Sheets keeps 30,000 characters of marks in a sheet, enough for 100 columns of this length."""
 
 Values = dict[str, Cell]
 """The cells of one run by path; paths without a value are left out."""
@@ -28,7 +33,7 @@ def _timestamp(run: Run) -> Cell:
 
 
 BUILTIN: Mapping[str, Callable[[Run], Cell]] = {
-    "run_id": lambda run: cells.text(run.id),
+    "run_id": lambda run: cells.text(run.id).strip(),
     "_timestamp": _timestamp,
     "name": lambda run: cells.text(run.user or ""),
     "run_name": lambda run: cells.text(run.name),
@@ -54,7 +59,7 @@ def values(run: Run, names: Mapping[str, str]) -> Values:
     """All cells of a run by path. `names` maps user names to the names shown.
 
     Raises nothing on any config or summary that JSON can express: a value that makes no cell
-    (None, NaN, an empty mapping) is left out.
+    (None, NaN, an empty text or mapping) is left out.
     """
     found: Values = {}
     for key, read in BUILTIN.items():
@@ -70,16 +75,28 @@ def values(run: Run, names: Mapping[str, str]) -> Values:
 
 def _leaves(prefix: str, mapping: Mapping[Any, Any], found: Values) -> None:
     """Add the leaves under a mapping. Leaves go before nested mappings, so that of the keys
-    `{"a.b": 1}` and `{"a": {"b": 2}}` of one run always the literal one is called `a.b`."""
-    nested: list[tuple[str, Mapping[Any, Any]]] = []
-    for key, value in mapping.items():
-        path = prefix + (key if isinstance(key, str) else str(key))
-        if isinstance(value, Mapping) and "_type" not in value:
-            nested.append((path, value))
-        elif (cell := cells.clean(value)) is not None:
-            found[_free(path, found)] = cell
-    for path, value in nested:
-        _leaves(path + ".", value, found)
+    `{"a.b": 1}` and `{"a": {"b": 2}}` of one run always the literal one is called `a.b`.
+
+    A stack and no recursion: values nested thousands of levels deep are legal JSON.
+    """
+    waiting = [(prefix, mapping)]
+    while waiting:
+        prefix, mapping = waiting.pop()
+        nested: list[tuple[str, Mapping[Any, Any]]] = []
+        for key, value in mapping.items():
+            path = prefix + cells.text(str(key))
+            if isinstance(value, Mapping) and "_type" not in value:
+                nested.append((path + ".", value))
+            elif (cell := cells.clean(value)) is not None and cell != "":
+                found[_free(_short(path), found)] = cell
+        waiting += reversed(nested)
+
+
+def _short(path: str) -> str:
+    if len(path) <= PATH_CHARS:
+        return path
+    digest = sha256(path.encode()).hexdigest()[:8]
+    return f"{path[: PATH_CHARS - 9]}~{digest}"
 
 
 def _free(path: str, found: Values) -> str:

@@ -1,12 +1,15 @@
 """Whether the daemon is alive: a small file that it renews, for a container's health check."""
 
 import json
+import logging
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from runsheet.errors import RunsheetError
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "RUNSHEET_HEALTH_FILE"
 """The environment variable that names the file; without it none is written."""
@@ -20,7 +23,10 @@ class Unhealthy(RunsheetError):
 
 
 def note(path: str, now: datetime, minutes: float, *, good: bool) -> None:
-    """Write down that a tick has ended at `now`, and when the next one is due."""
+    """Write down that a tick has ended at `now`, and when the next one is due.
+
+    A file that cannot be written is logged: it must not make a good tick fail.
+    """
     before = _read(path)
     state = {
         "ended": now.isoformat(),
@@ -28,8 +34,11 @@ def note(path: str, now: datetime, minutes: float, *, good: bool) -> None:
         "failures": 0 if good else int(before.get("failures", 0)) + 1,
     }
     fresh = Path(f"{path}.new")
-    fresh.write_text(json.dumps(state), encoding="utf-8")
-    os.replace(fresh, path)  # noqa: PTH105 - atomic, so that a reader never sees half a file
+    try:
+        fresh.write_text(json.dumps(state), encoding="utf-8")
+        os.replace(fresh, path)  # noqa: PTH105 - atomic, so that a reader never sees half a file
+    except OSError as error:
+        log.warning("cannot write the health file %s: %s", path, error.strerror)
 
 
 def check(path: str, now: datetime) -> str:
@@ -46,8 +55,10 @@ def check(path: str, now: datetime) -> str:
 
 
 def _read(path: str) -> dict[str, Any]:
+    """What `note` wrote; nothing when there is no such file, or it is not ours."""
     try:
         state = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        datetime.fromisoformat(state["due"])
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
     return state if isinstance(state, dict) else {}

@@ -1,5 +1,6 @@
 """Which hosts may be spoken to without TLS (P8): loopback, and those the user named."""
 
+import re
 from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -12,17 +13,29 @@ def check_http(url: str, allowed: Collection[str], what: str) -> None:
 
     `what` says where the URL came from.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https":
+    scheme, host = _parts(url)
+    if scheme not in ("http", "https") or not host:
+        raise ConfigError(f"{what}: {_shown(url)!r} is not a URL: it has to begin with https://")
+    if scheme == "https" or is_loopback(host) or host in {name.lower() for name in allowed}:
         return
-    if parts.scheme != "http" or not host:
-        raise ConfigError(f"{what}: {url!r} is not a URL: it has to begin with https://")
-    if not is_loopback(host) and host not in allowed:
-        raise ConfigError(
-            f"{what}: {url} would send credentials without encryption: use https, or add {host!r} to "
-            "ALLOW_HTTP in config.json"
-        )
+    raise ConfigError(
+        f"{what}: {_shown(url)} would send credentials without encryption: use https, or add {host!r} to "
+        "ALLOW_HTTP in config.json"
+    )
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host in lower case, "" where there is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""
+
+
+def _shown(url: str) -> str:
+    """The URL without a user name and password, which some write into it."""
+    return re.sub(r"^(\w+://)?.*@", r"\1", url)
 
 
 def is_loopback(host: str) -> bool:

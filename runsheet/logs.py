@@ -2,13 +2,17 @@
 
 import logging
 import sys
-from typing import TextIO
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
+from typing import TextIO
 
 from runsheet.errors import ConfigError
 
 FILE_BYTES = 5_000_000
 FILE_COUNT = 3
+_DAMAGED = "backslashreplace"
+"""A folder's name that is not UTF-8, or a console without UTF-8, must not cost the line."""
+
 _QUIET = ("urllib3", "google", "wandb", "schedule", "oauth2client")
 
 
@@ -32,6 +36,8 @@ def set_up(path: str, *, verbose: bool) -> None:
 
 def _console(stream: TextIO, *, below: bool) -> logging.Handler:
     """stdout gets what is below WARNING, stderr the rest."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors=_DAMAGED)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
     handler.addFilter(lambda record: (record.levelno < logging.WARNING) == below)
@@ -40,7 +46,9 @@ def _console(stream: TextIO, *, below: bool) -> logging.Handler:
 
 def _file(path: str) -> logging.Handler:
     try:
-        handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8")
+        handler = RotatingFileHandler(
+            path, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8", errors=_DAMAGED
+        )
     except OSError as error:
         raise ConfigError(
             f"cannot write the log file {path} ({error.strerror}): name another place with --log_file"

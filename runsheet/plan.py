@@ -104,40 +104,46 @@ def build(
 ) -> Decision:
     """Decide what to write so that every candidate has exactly one row.
 
-    `adopted` are the placements of `columns.adopt`, empty for a sheet that carries marks. An
-    empty worksheet starts over: what the book-keeping knew of it no longer counts (P4). Raises
-    SheetError when the run_id column is gone from a sheet of ours, or a worksheet is not ours.
+    `adopted` are the placements of `columns.adopt`, empty for a sheet that carries marks; they are
+    made only together with candidates, whose values tell which columns are ours. A candidate that
+    comes twice counts once. An empty worksheet starts over: what the book-keeping knew of it no
+    longer counts (P4). Raises SheetError when the run_id column is gone from a sheet of ours, or a
+    worksheet is not ours.
     """
     _check(shape, adopted)
     book = ledger.parse(content.notes or ())
     over = shape.empty and bool(book.ids or book.columns)
     book = Ledger() if over else book
     choice = required(rules.choice, {c.scope for c in candidates} | set(book.ids))
-    trusted = bool(adopted) or content.notes is None
+    lost = content.notes is None
+    trusted = bool(adopted) or lost
+    candidates = list({(c.scope, c.run_id): c for c in candidates}.values())
     rows = [row for row in content.rows if _is_run(row, book, trusted)]
     chosen = columns.choose(choice, seen, shape.header, shape.owned, book.columns, adopted)
     shown = _Shown(rows, book)
     known = [c for c in candidates if book.knows(c.scope, c.run_id) or shown.has(c)]
     missing = [c for c in candidates if not (book.knows(c.scope, c.run_id) or shown.has(c))]
-    all_columns = chosen.present + chosen.new
+    new = chosen.new if missing else ()  # Columns come with the rows that fill them.
+    all_columns = chosen.present + new
     notes = [*_column_notes(all_columns, book), *_noticed(known, book)]
+    if trusted:
+        notes += ledger.found(rows)
     if over:
         notes.insert(0, ledger.START)
-    if not missing and not adopted:
-        # Columns come with the rows that fill them: nothing to add, nothing to write.
-        return Decision(_nothing(shape, content, notes if trusted else []), _deleted(known, shown))
+    if not missing and not (adopted and candidates):
+        plan = _nothing(shape, content, notes if lost else [])
+        return Decision(plan, _deleted(known, shown), lost_notes=lost, doubles=shown.doubles())
     plan = Plan(
         shape,
         content,
         columns=all_columns,
         owned=shape.owned,
         adopted=tuple(adopted),
-        new=chosen.new,
+        new=new,
         rows=tuple(_row(candidate, all_columns, cell_chars) for candidate in missing),
         after=max((row.index for row in rows), default=0),
         notes=tuple(notes),
     )
-    lost = content.notes is None
     return Decision(plan, _deleted(known, shown), chosen.left_out, lost, over, shown.doubles())
 
 
@@ -176,36 +182,53 @@ def _deleted(known: Sequence[Candidate], shown: "_Shown") -> int:
 
 
 def _is_run(row: RowId, book: Ledger, trusted: bool) -> bool:
-    """Text in the run_id column is an id if we wrote it; where we cannot know (a sheet that is
-    adopted, or whose book-keeping is gone) if the row holds something else of ours."""
-    return any(row.run_id in ids for ids in book.ids.values()) or (trusted and row.filled)
+    """Text in the run_id column is an id if we wrote or found it; where we cannot know (a sheet that
+    is adopted, or whose book-keeping is gone) if the row holds something else of ours."""
+    return book.has_row(row.run_id) or (trusted and row.filled)
 
 
 class _Shown:
-    """Which runs the sheet shows. With a project column both cells tell; a row without a project
-    stands for any run of that id that the book-keeping does not place elsewhere."""
+    """Which runs the sheet shows, or showed when it was adopted: then nobody could tell the scope of
+    a row yet. A row stands for any run of its id that its project cell fits, unless the
+    book-keeping gives it to another: each row stands for one run."""
 
     def __init__(self, rows: Iterable[RowId], book: Ledger) -> None:
-        self._rows: dict[str, list[str]] = defaultdict(list)
+        self._rows: dict[str, Counter[str]] = defaultdict(Counter)
         for row in rows:
-            self._rows[row.run_id].append(row.project)
+            self._rows[row.run_id][row.project] += 1
         self._book = book
 
     def has(self, run: Candidate) -> bool:
-        projects = self._rows.get(run.run_id)
-        if not projects:
-            return False
-        if run.scope.project in projects or run.scope.project.rpartition("/")[2] in projects:
-            return True
-        elsewhere = sum(scope != run.scope and run.run_id in ids for scope, ids in self._book.ids.items())
-        return projects.count("") > elsewhere
+        found = Counter(project for project, ids in self._book.found.items() if run.run_id in ids)
+        rows = self._fitting(self._rows.get(run.run_id, Counter()) | found, run.scope)
+        others = sum(
+            scope != run.scope and run.run_id in ids and bool(self._fitting(rows, scope))
+            for scope, ids in self._book.ids.items()
+        )
+        return rows.total() > others
 
     def count(self, runs: Iterable[Candidate]) -> int:
-        return sum(1 for run in runs if run.run_id in self._rows)
+        return sum(1 for run in runs if self._fitting(self._rows.get(run.run_id, Counter()), run.scope))
 
     def doubles(self) -> tuple[str, ...]:
-        """Ids that stand in two rows of one project."""
-        return tuple(run_id for run_id, projects in self._rows.items() if max(Counter(projects).values()) > 1)
+        """Ids that stand in more rows of one project than there are runs for them."""
+        return tuple(run_id for run_id, rows in self._rows.items() if self._is_double(run_id, rows))
+
+    def _is_double(self, run_id: str, rows: Counter[str]) -> bool:
+        if rows.total() == 1:
+            return False
+        scopes = [scope for scope, ids in self._book.ids.items() if run_id in ids]
+        runs = {project: sum(_fits(project, scope) for scope in scopes) for project in rows}
+        return any(count > max(1, runs[project]) for project, count in rows.items())
+
+    @staticmethod
+    def _fitting(rows: Counter[str], scope: Scope) -> Counter[str]:
+        return Counter({project: count for project, count in rows.items() if _fits(project, scope)})
+
+
+def _fits(shown: str, scope: Scope) -> bool:
+    """Whether a project cell may stand for a scope: it may be blank, or lack the entity."""
+    return shown in ("", scope.project, scope.project.rpartition("/")[2])
 
 
 def _column_notes(all_columns: Iterable[Column], book: Ledger) -> list[Note]:

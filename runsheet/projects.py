@@ -20,11 +20,12 @@ def chosen(
     tried.
     """
     entity = config.TEAM_NAME or environ.get("WANDB_ENTITY", "")
-    named = [with_entity(name, entity) for name in (flags or config.projects)]
+    typed = [name.strip() for name in flags if name.strip()]
+    named = [with_entity(name, entity) for name in (typed or config.projects)]
     if not named and environ.get("WANDB_PROJECT"):
         named = [with_entity(environ["WANDB_PROJECT"], entity)]
-    if not named:
-        named = [name for name in (_active(), newest()) if name][:1]
+    if not named and (near := _active() or newest()):
+        named = [near]
     if named:
         return tuple(dict.fromkeys(named))
     raise ConfigError(
@@ -37,4 +38,5 @@ def chosen(
 def _active() -> str:
     """The project of the run that is active in this process: when the sync is called in training."""
     run = getattr(sys.modules.get("wandb"), "run", None)
-    return f"{run.entity}/{run.project}" if run is not None else ""
+    project = getattr(run, "project", None) or ""
+    return with_entity(project, getattr(run, "entity", None) or "") if project else ""

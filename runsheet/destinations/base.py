@@ -4,7 +4,7 @@ Terms: the *worksheet* is the tab that people look at, row 1 is its header; *boo
 hidden tab `_runsheet` of text rows (ledger.py says what they mean). A column is *ours* when it
 carries a mark with its key; marks follow the column wherever people move it.
 
-What every destination promises, and tests/contract/test_destination.py checks:
+What every destination promises, and tests/contract/destination_contract.py checks:
 
 - `apply` writes only into rows and columns that it has just made, into marks and into the
   book-keeping. Nothing of a person is overwritten, cleared or removed.
@@ -46,7 +46,8 @@ class Destination(Protocol):
         ...
 
     def read(self) -> Shape:
-        """Read the worksheet's shape: marks and header.
+        """Read the worksheet's shape: marks and header. A cleared worksheet is `empty` and owns no
+        columns, whatever marks are left on it; `apply` drops those.
 
         Raises ServiceError when the spreadsheet cannot be reached or read, SheetError when it
         is not as it must be.

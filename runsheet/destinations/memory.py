@@ -43,12 +43,16 @@ class MemoryDestination:
     def read(self) -> Shape:
         sheet = self.sheet
         empty = not any(cell not in (None, "") for row in sheet.rows for cell in row)
-        header = tuple(sheet.text(0, index) for index in range(len(sheet.rows[0]))) if sheet.rows else ()
+        header = [sheet.text(0, index) for index in range(len(sheet.rows[0]))] if sheet.rows else []
+        while header and not header[-1]:
+            header.pop()
         owned = tuple(Owned(key, index, sheet.text(0, index)) for index, key in enumerate(sheet.marks) if key)
-        return Shape(bool(sheet.rows), empty, header, () if empty else owned, sheet.version)
+        return Shape(bool(sheet.rows), empty, tuple(header), () if empty else owned, sheet.version)
 
     def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
         sheet = self.sheet
+        if sheet.version != shape.token:
+            raise Changed("somebody else wrote")
         places = {owned.key: owned.index for owned in shape.owned}
         places |= {placed.column.key: placed.index for placed in adopted}
         notes = None if sheet.notes is None else tuple(sheet.notes)

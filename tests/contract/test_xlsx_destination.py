@@ -14,9 +14,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import XlsxDestination
-from runsheet.destinations.xlsx_cells import column, letters, unescaped
+from runsheet.destinations.xlsx.cell_xml import column, letters, unescaped
 from runsheet.model import Cell
 from tests.contract.destination_contract import DestinationContract, Place
+from tests.support.builders import run, tick
 
 
 class XlsxPerson:
@@ -129,3 +130,14 @@ class TestXlsx(DestinationContract):
     def make(self, tmp_path: Path) -> Place:
         path = tmp_path / "runs.xlsx"
         return Place(lambda: XlsxDestination(path, clock=Clock()), XlsxPerson(path))
+
+
+def test_two_tables_in_one_workbook(tmp_path: Path) -> None:
+    """Each WORKSHEET is a table of its own, with its own marks and book-keeping."""
+    path = tmp_path / "runs.xlsx"
+    for worksheet in ("one", "two", "one", "two"):
+        tick(XlsxDestination(path, worksheet=worksheet, clock=Clock()), [run(1), run(2)])
+    book = openpyxl.load_workbook(path)
+    for worksheet in ("one", "two"):
+        ids = [row[0] for row in book[worksheet].iter_rows(values_only=True)]
+        assert ids == ["run_id", "run0001", "run0002"]

@@ -14,7 +14,7 @@ import pytest
 
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import XlsxDestination
-from runsheet.destinations.xlsx_disk import Disk
+from runsheet.destinations.xlsx.disk import Disk
 from runsheet.errors import SheetError
 from tests.support.workbooks import append, names_in, opened, rich, unpack
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from runsheet import cells
-from runsheet.destinations.xlsx_cells import unescaped
+from runsheet.destinations.xlsx.cell_xml import unescaped
 from runsheet.model import Cell
 from tests.support.workbooks import append, frame_of, opened, raw_members, rich, shapes
 

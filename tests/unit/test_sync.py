@@ -80,7 +80,7 @@ def shown(sheet: MemorySheet, title: str = "run_id") -> list[Cell]:
 def row_of(sheet: MemorySheet, run_id: str) -> dict[str, Cell]:
     """A run's row by titles, empty cells left out."""
     place = sheet.rows[0].index("run_id")
-    (row,) = [row for row in sheet.rows[1:] if row[place] == run_id]
+    (row,) = [row for row in sheet.rows[1:] if row[place : place + 1] == [run_id]]
     return {str(title): cell for title, cell in zip(sheet.rows[0], row, strict=False) if cell is not None}
 
 
@@ -418,8 +418,9 @@ class TestDryRun:
 class TestColumns:
     def test_a_second_config_value_keeps_its_own_column(self, sheet: MemorySheet) -> None:
         """`lr` of the config and of the summary, `train/loss` and `train_loss`: a column each."""
-        tick(sheet, [run(1, config={"lr": 1}, summary={"train/loss": 2})])
-        tick(sheet, [run(1), run(2, config={"lr": 3}, summary={"lr": 4, "train/loss": 5, "train_loss": 6})])
+        first = run(1, config={"lr": 1}, summary={"train/loss": 2})
+        tick(sheet, [first])
+        tick(sheet, [first, run(2, config={"lr": 3}, summary={"lr": 4, "train/loss": 5, "train_loss": 6})])
         assert sheet.rows[0] == ["run_id", "name", "lr", "train/loss", "summary.lr", "train_loss"]
         assert sheet.rows[2] == ["run0002", "kim", 3, 5, 4, 6]
 

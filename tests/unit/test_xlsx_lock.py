@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runsheet.destinations import xlsx_lock
+from runsheet.destinations.xlsx import lock as xlsx_lock
 from runsheet.errors import SheetBusy
 from tests.support.workbooks import append, names_in, opened, rich
 

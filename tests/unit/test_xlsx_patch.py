@@ -9,8 +9,8 @@ import openpyxl
 import pytest
 
 from runsheet import ledger
-from runsheet.destinations.xlsx_disk import Disk
-from runsheet.destinations.xlsx_zip import _moved
+from runsheet.destinations.xlsx.archive import _moved
+from runsheet.destinations.xlsx.disk import Disk
 from runsheet.errors import Changed
 from runsheet.model import Plan
 from tests.support.workbooks import (

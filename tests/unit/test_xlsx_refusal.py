@@ -104,7 +104,7 @@ def test_refused_with_a_reason(tmp_path: Path, name: str) -> None:
 
 def test_absurd_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = rich(tmp_path / "runs.xlsx")
-    monkeypatch.setattr("runsheet.destinations.xlsx_package.SMALL", 100)
+    monkeypatch.setattr("runsheet.destinations.xlsx.package.SMALL", 100)
     with pytest.raises(SheetError, match="is too large"):
         opened(path).read()
 

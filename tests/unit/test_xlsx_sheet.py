@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from runsheet.destinations.xlsx_sheet import header, measure
-from runsheet.destinations.xlsx_strings import resolve
+from runsheet.destinations.xlsx.sheet import header, measure
+from runsheet.destinations.xlsx.strings import resolve
 from tests.support.workbooks import MAIN, append, bare, opened, pack, relations, unpack, worksheet
 
 HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>run_id</t></is></c><c r="B1" t="str"><v>x</v></c></row>'

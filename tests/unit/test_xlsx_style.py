@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from runsheet.destinations.xlsx_cells import Area, Calendar, column, escaped, letters, render, unescaped
-from runsheet.destinations.xlsx_style import MINIMAL, Styles, _shows_date
+from runsheet.destinations.xlsx.cell_xml import Area, Calendar, column, escaped, letters, render, unescaped
+from runsheet.destinations.xlsx.style import MINIMAL, Styles, _shows_date
 from tests.support.workbooks import WHEN, append, bare, opened, rich, unpack, worksheet
 
 UTC_FORMAT = 'yyyy-mm-dd hh:mm:ss" UTC"'

@@ -134,6 +134,12 @@ def dates(tab: int, rows: tuple[int, int | None], index: int, zone_name: str) ->
     return repeat(tab, rows, (index, index + 1), date_format(zone_name), "userEnteredFormat.numberFormat")
 
 
+def fit_width(tab: int, index: int) -> Json:
+    """Make a column as wide as what it holds."""
+    span = {"sheetId": tab, "dimension": "COLUMNS", "startIndex": index, "endIndex": index + 1}
+    return {"autoResizeDimensions": {"dimensions": span}}
+
+
 def freeze_header(tab: int) -> Json:
     return {
         "updateSheetProperties": {

@@ -101,6 +101,12 @@ class _LocalAccount(ServiceAccount):
         return False
 
 
+def _local(account: ServiceAccount) -> ServiceAccount:
+    return _LocalAccount(  # type: ignore[no-untyped-call]
+        account.signer, account.service_account_email, account._token_uri, scopes=account.scopes
+    )
+
+
 class Google(HTTPClient):
     """One account's connection to Sheets and Drive.
 
@@ -119,8 +125,7 @@ class Google(HTTPClient):
         converted = convert_credentials(credentials)
         if isinstance(converted, ServiceAccount):
             check_http(converted._token_uri, allow_http, "token_uri of the key file")
-            if endpoint:
-                converted.__class__ = _LocalAccount
+            converted = _local(converted) if endpoint else converted
         if endpoint:
             check_http(endpoint, allow_http, "GOOGLE_API_ENDPOINT")
         super().__init__(converted)

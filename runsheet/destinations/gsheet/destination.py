@@ -18,6 +18,7 @@ from runsheet.destinations.gsheet.client import Google, Rejected
 from runsheet.destinations.gsheet.document import Spreadsheet
 from runsheet.destinations.gsheet.writer import Batch, Look, Standing, batches, parse_note, repacked
 from runsheet.errors import Changed, ServiceError, SheetError
+from runsheet.ledger import Note
 from runsheet.model import Content, Placed, Plan, Shape
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class GsheetDestination:
         found = reader.by_mark(
             self._sheets.values([{"developerMetadataLookup": {"metadataId": mark}} for mark in wanted])
         )
-        notes = self._notes(found.get(marks.NOTES), now)
+        notes = self._notes(found.get(marks.NOTES))
         if shape.empty:
             return Content(notes=notes or ())
         if any(mark.id not in found for mark in identity.values()):
@@ -127,13 +128,13 @@ class GsheetDestination:
         # A sheet that is adopted has no book-keeping yet; one of ours without it has lost it.
         return Content(tuple(rows), notes if shape.owned else notes or ())
 
-    def _notes(self, texts: Sequence[str] | None, now: Standing) -> tuple[tuple[str, ...], ...] | None:
+    def _notes(self, texts: Sequence[str] | None) -> tuple[Note, ...] | None:
         """The notes of our table, None when the book-keeping tab is gone."""
         self._note_texts = texts or ()
         if texts is None:
             return None
         parsed = (parse_note(text) for text in texts)
-        return tuple(item[1] for item in parsed if item and item[0] == now.tab)
+        return tuple(item[1] for item in parsed if item and item[0] == self._look.worksheet)
 
     def _columns(self, now: Standing, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[str]]:
         """All texts of grid columns `start` to `end` by key, each span in one list."""
@@ -163,8 +164,8 @@ class GsheetDestination:
 
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:
         """Whether the book-keeping tab exists: asked only when none of our notes were found."""
-        if plan.content.notes and now.tab is not None and now.nonce is not None:
-            return replace(now, notes="ready", repack=repacked(self._note_texts, now.tab))
+        if plan.content.notes:
+            return replace(now, notes="ready", repack=repacked(self._note_texts, self._look.worksheet))
         tabs = [tab["properties"] for tab in self._all_tabs()]
         if any(tab["sheetId"] == marks.NOTES_TAB for tab in tabs):
             lookup = {"developerMetadataLookup": {"metadataId": marks.NOTES}}

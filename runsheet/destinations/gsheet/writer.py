@@ -76,7 +76,7 @@ def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> I
     """
     writer = _Writer(plan, standing, look)
     structure = writer.structure(give_back)
-    first_notes = [note_text(0, note) for note in plan.notes]
+    first_notes = [note_text(look.worksheet, note) for note in plan.notes]
     full = batch.PAYLOAD_BYTES - OVERHEAD_BYTES
     room = full - len(batch.encode(structure)) - len(batch.encode([batch.append_texts(0, first_notes)]))
     row = plan.after + 1
@@ -85,6 +85,7 @@ def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> I
         before = writer.standing if number else standing
         requests = structure if number == 0 else writer.passport()
         requests += writer.rows(rows, row)
+        requests += writer.widths() if number == 0 else []
         requests += writer.notes([*(plan.notes if number == 0 else ()), *ledger.added(rows)])
         row += len(rows)
         yield Batch(requests, rows, before, writer.standing)
@@ -136,8 +137,14 @@ class _Writer:
                 requests.append(batch.dates(tab, (first, first + len(rows)), index, look.zone_name))
         return requests
 
+    def widths(self) -> list[Json]:
+        """Dates do not fit into a column of the usual width, and would show as ####."""
+        places = {mark.value: mark.index for mark in self.standing.marks}
+        made = [places[column.key] for column in self._plan.new if column.date]
+        return [batch.fit_width(self._tab(), index) for index in made]
+
     def notes(self, notes: Sequence[Note]) -> list[Json]:
-        texts = [note_text(self._tab(), note) for note in notes]
+        texts = [note_text(self._look.worksheet, note) for note in notes]
         return [batch.append_texts(marks.NOTES_TAB, texts)] if texts else []
 
     def _tab(self) -> int:
@@ -259,28 +266,29 @@ class _Writer:
         return [places[column.key] for column in self._plan.columns]
 
 
-def note_text(tab: int, note: Note) -> str:
-    """A note as the text of one cell; several tables share the book-keeping tab."""
-    return json.dumps([tab, *note], ensure_ascii=False, separators=(",", ":"))
+def note_text(table: str, note: Note) -> str:
+    """A note as the text of one cell. Several tables share the book-keeping tab; each is known by
+    the WORKSHEET that it was made for."""
+    return json.dumps([table, *note], ensure_ascii=False, separators=(",", ":"))
 
 
-def repacked(texts: Sequence[str], tab: int) -> tuple[str, ...]:
-    """The texts of the book-keeping tab with the notes of one table packed; () when that is not worth it."""
-    parsed = [(text, parse_note(text)) for text in texts[1:]]
-    packed = ledger.compact([item[1] for _, item in parsed if item and item[0] == tab])
-    if packed is None:
-        return ()
-    others = [text for text, item in parsed if text and (item is None or item[0] != tab)]
-    return (*others, *(note_text(tab, note) for note in packed))
-
-
-def parse_note(text: str) -> tuple[int, Note] | None:
+def parse_note(text: str) -> tuple[str, Note] | None:
     """Table and note of a cell's text; None for a text that is not ours."""
     try:
-        tab, *note = json.loads(text)
+        table, *note = json.loads(text)
     except (ValueError, TypeError):
         return None
-    return (tab, tuple(map(str, note))) if isinstance(tab, int) else None
+    return (table, tuple(map(str, note))) if isinstance(table, str) else None
+
+
+def repacked(texts: Sequence[str], table: str) -> tuple[str, ...]:
+    """The texts of the book-keeping tab with the notes of one table packed; () when that is not worth it."""
+    parsed = [(text, parse_note(text)) for text in texts[1:]]
+    packed = ledger.compact([item[1] for _, item in parsed if item and item[0] == table])
+    if packed is None:
+        return ()
+    others = [text for text, item in parsed if text and (item is None or item[0] != table)]
+    return (*others, *(note_text(table, note) for note in packed))
 
 
 def new_id() -> int:

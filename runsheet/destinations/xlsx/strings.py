@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import IO
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_cells import shown
-from runsheet.destinations.xlsx_sheet import Raw
-from runsheet.destinations.xlsx_xml import MAIN
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.cell_xml import shown
+from runsheet.destinations.xlsx.markup import MAIN
+from runsheet.destinations.xlsx.sheet import Raw
 
 _TEXT, _PHONETIC, _SHARED = f"{MAIN} t", f"{MAIN} rPh", f"{MAIN} si"
 

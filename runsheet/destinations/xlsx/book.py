@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_cells import column, letters
-from runsheet.destinations.xlsx_package import Package
-from runsheet.destinations.xlsx_xml import MAIN, RELATIONS, STRICT, Document, Edit, Unfit
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.cell_xml import column, letters
+from runsheet.destinations.xlsx.markup import MAIN, RELATIONS, STRICT, Document, Edit, Unfit
+from runsheet.destinations.xlsx.package import Package
 
 NOTES = "_runsheet"
 """The hidden tab of the book-keeping."""

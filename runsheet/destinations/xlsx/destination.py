@@ -8,8 +8,8 @@ worksheet's part, every other part is copied byte for byte. What that cannot do 
   everything. Nothing is ever inserted between rows: every formula, name, chart and format that
   refers to what is below would have to be rewritten.
 - The version of the file is the digest of its bytes; a save is refused when it has changed.
-- Columns are marked by hidden defined names (xlsx_book.py), explained in the hidden tab
-  `_runsheet` (xlsx_notes.py).
+- Columns are marked by hidden defined names (book.py), explained in the hidden tab
+  `_runsheet` (notes.py).
 """
 
 import hashlib
@@ -24,17 +24,22 @@ from pathlib import Path
 from typing import IO
 
 from runsheet.clock import Clock
-from runsheet.destinations import xlsx_book, xlsx_disk, xlsx_lock, xlsx_new, xlsx_notes, xlsx_sheet
 from runsheet.destinations.base import Limits
-from runsheet.destinations.xlsx_book import Book, Tab
-from runsheet.destinations.xlsx_cells import CELL_CHARS, COLUMNS, ROWS, Calendar
-from runsheet.destinations.xlsx_notes import Notes
-from runsheet.destinations.xlsx_package import Package
-from runsheet.destinations.xlsx_patch import Patch
-from runsheet.destinations.xlsx_refusal import check_title, check_writable, translated
-from runsheet.destinations.xlsx_sheet import Layout
-from runsheet.destinations.xlsx_strings import resolve
-from runsheet.destinations.xlsx_xml import Unfit
+from runsheet.destinations.xlsx import book as xlsx_book
+from runsheet.destinations.xlsx import disk as xlsx_disk
+from runsheet.destinations.xlsx import lock as xlsx_lock
+from runsheet.destinations.xlsx import new as xlsx_new
+from runsheet.destinations.xlsx import notes as xlsx_notes
+from runsheet.destinations.xlsx import sheet as xlsx_sheet
+from runsheet.destinations.xlsx.book import Book, Tab
+from runsheet.destinations.xlsx.cell_xml import CELL_CHARS, COLUMNS, ROWS, Calendar
+from runsheet.destinations.xlsx.markup import Unfit
+from runsheet.destinations.xlsx.notes import Notes
+from runsheet.destinations.xlsx.package import Package
+from runsheet.destinations.xlsx.patch import Patch
+from runsheet.destinations.xlsx.refusal import check_title, check_writable, translated
+from runsheet.destinations.xlsx.sheet import Layout
+from runsheet.destinations.xlsx.strings import resolve
 from runsheet.errors import Changed, NotFound
 from runsheet.model import Content, Owned, Placed, Plan, RowId, Shape
 
@@ -138,6 +143,15 @@ class XlsxDestination:
                     self._save(path, opened or self._new(plan), plan, token)
         yield len(plan.rows)
 
+    def probe(self) -> Iterator[str]:
+        """Make sure that the workbook can be locked and saved now."""
+        path = self._path
+        with translated(self._given):
+            check_writable(path)
+            with xlsx_lock.hold(path):
+                xlsx_lock.check_people(path, self._clock)
+        yield f"{self._given} can be locked and saved"
+
     def close(self) -> None:
         """Nothing is held between calls."""
 
@@ -184,7 +198,7 @@ class XlsxDestination:
         widths = xlsx_new.widths(plan.columns, [row.cells for row in plan.rows])
         package = Package(io.BytesIO(xlsx_new.frame(self._worksheet, dict(enumerate(widths)))))
         book = xlsx_book.load(package)
-        return _Opened("", package, book, xlsx_notes.load(package, book))
+        return _Opened("", package, book, xlsx_notes.load(package, book, self._worksheet))
 
     @contextmanager
     def _open(self) -> Iterator[_Opened | None]:
@@ -203,13 +217,13 @@ class XlsxDestination:
             digest = _digest(file)
             package = Package(file)
             book = xlsx_book.load(package)
-            yield _Opened(digest, package, book, xlsx_notes.load(package, book))
+            yield _Opened(digest, package, book, xlsx_notes.load(package, book, self._worksheet))
 
     def _tab(self, opened: _Opened) -> Tab | None:
-        """Our tab: the one that holds the column of the run ids, else the one that most marks
-        point to (people rename tabs), else the one with our name."""
-        marks, book = opened.book.marks, opened.book
-        places = [(opened.notes.marks.get(number, ""), tab) for number, (tab, _) in marks.items()]
+        """Our tab: the one that holds the column of the run ids, else the one that most of our
+        table's marks point to (people rename tabs), else the one with our name."""
+        marks, book, keys = opened.book.marks, opened.book, opened.notes.marks
+        places = [(keys[number], tab) for number, (tab, _) in marks.items() if number in keys]
         votes = Counter(tab for key, tab in places)
         first = [tab for key, tab in places if key == "run_id"]
         named = [*reversed(first), *(tab for tab, _ in votes.most_common()), self._worksheet]

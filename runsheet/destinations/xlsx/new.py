@@ -7,10 +7,10 @@ import io
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_book import NOTES
-from runsheet.destinations.xlsx_cells import letters
-from runsheet.destinations.xlsx_package import Package
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.book import NOTES
+from runsheet.destinations.xlsx.cell_xml import letters
+from runsheet.destinations.xlsx.package import Package
 from runsheet.errors import MissingPackage
 from runsheet.model import Cell, Column
 

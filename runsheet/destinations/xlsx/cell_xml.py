@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 
 from runsheet import cells
-from runsheet.destinations.xlsx_xml import Unfit, text
+from runsheet.destinations.xlsx.markup import Unfit, text
 from runsheet.model import Cell
 
 ROWS = 1_048_576

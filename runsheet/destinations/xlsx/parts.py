@@ -4,8 +4,8 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_package import CONTENT_TYPES, Package, relations_name
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.package import CONTENT_TYPES, Package, relations_name
 
 
 @dataclass(frozen=True, slots=True)

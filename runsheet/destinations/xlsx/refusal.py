@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from xml.parsers.expat import ExpatError
 
-from runsheet.destinations.xlsx_book import NOTES
-from runsheet.destinations.xlsx_xml import Unfit
+from runsheet.destinations.xlsx.book import NOTES
+from runsheet.destinations.xlsx.markup import Unfit
 from runsheet.errors import ConfigError, SheetError
 
 _DAMAGE = (

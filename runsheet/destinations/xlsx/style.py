@@ -5,8 +5,8 @@ Formats are only ever added, at the end: their numbers are what cells refer to.
 
 import re
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_xml import MAIN, Document, Edit, Element, Unfit
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.markup import MAIN, Document, Edit, Element, Unfit
 
 _FORMAT = 'numFmtId="0" fontId="0" fillId="0" borderId="0"'
 MINIMAL = f"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_cells import Area, escaped
-from runsheet.destinations.xlsx_rows import Block
-from runsheet.destinations.xlsx_xml import Document, Edit
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.cell_xml import Area, escaped
+from runsheet.destinations.xlsx.markup import Document, Edit
+from runsheet.destinations.xlsx.rows import Block
 
 
 def grown(area: Area, block: Block, ours: Area, *, wider: bool) -> Area:

@@ -7,12 +7,12 @@ areas in advance), its element and style are kept and only the value goes in.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_cells import Area, Calendar, is_date, letters, render
-from runsheet.destinations.xlsx_sheet import Layout
-from runsheet.destinations.xlsx_spans import Span, find
-from runsheet.destinations.xlsx_style import Styles
-from runsheet.destinations.xlsx_xml import Edit
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.cell_xml import Area, Calendar, is_date, letters, render
+from runsheet.destinations.xlsx.markup import Edit
+from runsheet.destinations.xlsx.sheet import Layout
+from runsheet.destinations.xlsx.spans import Span, find
+from runsheet.destinations.xlsx.style import Styles
 from runsheet.model import Cell
 
 Slices = Callable[[Sequence[tuple[int, int]]], list[bytes]]

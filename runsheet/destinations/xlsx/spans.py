@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_cells import place
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.cell_xml import place
 
 
 def find(data: bytes, before: int = 0) -> "list[Span]":

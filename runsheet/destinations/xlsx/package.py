@@ -6,9 +6,9 @@ import zipfile
 from dataclasses import dataclass
 from typing import IO
 
-from runsheet.destinations import xlsx_zip
-from runsheet.destinations.xlsx_xml import STRICT, Document, Unfit
-from runsheet.destinations.xlsx_zip import LARGE, Chunks
+from runsheet.destinations.xlsx import archive as xlsx_zip
+from runsheet.destinations.xlsx.archive import LARGE, Chunks
+from runsheet.destinations.xlsx.markup import STRICT, Document, Unfit
 
 CONTENT_TYPES = "[Content_Types].xml"
 SMALL = 1 << 26

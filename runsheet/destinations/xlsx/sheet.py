@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_cells import ROWS, Area, letters, place
-from runsheet.destinations.xlsx_xml import MAIN, STRICT, Unfit
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx.cell_xml import ROWS, Area, letters, place
+from runsheet.destinations.xlsx.markup import MAIN, STRICT, Unfit
 
 _CELL, _VALUE, _ROW = f"{MAIN} c", f"{MAIN} v", f"{MAIN} row"
 _FORMULA, _INLINE, _TEXT, _PHONETIC = f"{MAIN} f", f"{MAIN} is", f"{MAIN} t", f"{MAIN} rPh"

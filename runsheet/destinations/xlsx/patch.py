@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from runsheet import ledger
-from runsheet.destinations import xlsx_book, xlsx_new, xlsx_notes, xlsx_parts, xlsx_style, xlsx_table
-from runsheet.destinations import xlsx_xml as xml
-from runsheet.destinations.xlsx_book import NOTES, Book, Changes, NewTab
-from runsheet.destinations.xlsx_cells import COLUMNS, ROWS, Area, Calendar
-from runsheet.destinations.xlsx_notes import Notes
-from runsheet.destinations.xlsx_package import Package, whole
-from runsheet.destinations.xlsx_parts import Addition
-from runsheet.destinations.xlsx_rows import Block, Writer
-from runsheet.destinations.xlsx_sheet import Layout, measure
-from runsheet.destinations.xlsx_style import Styles
-from runsheet.destinations.xlsx_xml import Edit, Unfit
-from runsheet.destinations.xlsx_zip import Chunks
+from runsheet.destinations.xlsx import book as xlsx_book
+from runsheet.destinations.xlsx import markup as xml
+from runsheet.destinations.xlsx import new as xlsx_new
+from runsheet.destinations.xlsx import notes as xlsx_notes
+from runsheet.destinations.xlsx import parts as xlsx_parts
+from runsheet.destinations.xlsx import style as xlsx_style
+from runsheet.destinations.xlsx import table as xlsx_table
+from runsheet.destinations.xlsx.archive import Chunks
+from runsheet.destinations.xlsx.book import NOTES, Book, Changes, NewTab
+from runsheet.destinations.xlsx.cell_xml import COLUMNS, ROWS, Area, Calendar
+from runsheet.destinations.xlsx.markup import Edit, Unfit
+from runsheet.destinations.xlsx.notes import Notes
+from runsheet.destinations.xlsx.package import Package, whole
+from runsheet.destinations.xlsx.parts import Addition
+from runsheet.destinations.xlsx.rows import Block, Writer
+from runsheet.destinations.xlsx.sheet import Layout, measure
+from runsheet.destinations.xlsx.style import Styles
 from runsheet.errors import SheetError
 from runsheet.model import Plan
 
@@ -126,7 +131,7 @@ class Patch:
 
     def _write_notes(self) -> None:
         rows = [*self.notes.rows, *self.plan.notes, *ledger.added(self.plan.rows)]
-        data = xlsx_notes.part(rows, self.notes.marks)
+        data = xlsx_notes.part(self.notes, rows)
         if self.notes.part:
             self._put(self.notes.part, data)
         else:

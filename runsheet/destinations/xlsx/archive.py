@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 from xml.parsers import expat
 
-from runsheet.destinations.xlsx_xml import CHUNK, Unfit
+from runsheet.destinations.xlsx.markup import CHUNK, Unfit
 
 LARGE = 1 << 30
 """The most that a worksheet may unpack to: 1 GiB, some 20 million cells. More is a zip bomb, or
