@@ -4,6 +4,7 @@ Exit codes: 0 good, 1 a tick failed (with --once), 2 usage or configuration.
 """
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,11 @@ CONTEXT = {
 PLACE = (
     click.option("--sheet_name", default="", metavar="TEXT", help="The spreadsheet's title, URL or key."),
     click.option(
-        "--config_path", default=config.DEFAULT_PATH, metavar="FILE", help="The configuration (config.json)."
+        "--config_path",
+        default=config.DEFAULT_PATH,
+        envvar="RUNSHEET_CONFIG",
+        metavar="FILE",
+        help="The configuration (config.json, or RUNSHEET_CONFIG).",
     ),
     click.option(
         "--project", multiple=True, metavar="ENTITY/PROJECT", help="Only this W&B project; repeatable."
@@ -88,7 +93,7 @@ def commands() -> None:
 @click.option("--user_name", multiple=True, metavar="NAME", help="Only runs of this W&B user; repeatable.")
 @click.option(
     "--schedule_time",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 525_600),
     default=30.0,
     metavar="MINUTES",
     help="Minutes between two ticks (default 30); 0 means once.",
@@ -109,12 +114,15 @@ def sync_command(
     clock = Clock()
     with _exit_codes(verbose):
         logs.set_up(log_file, verbose=verbose)
-        ticker = Ticker(_place(place), clock, user_name, schedule_time)
+        if math.isnan(schedule_time):
+            raise ConfigError("--schedule_time: expected a number of minutes")
+        users = tuple(name for name in user_name if name.strip())
+        ticker = Ticker(_place(place), clock, users, schedule_time)
         if once or dry_run or not schedule_time:
             _until_signal(partial(ticker.once, dry_run=dry_run), clock, FAILED)
             clock.check()
         else:
-            _place(place).load()  # A daemon that cannot work at all should not seem to.
+            ticker.check()  # A daemon that cannot work at all should not seem to.
             log.info("syncing every %g minutes; Ctrl-C ends it", schedule_time)
             _until_signal(Daemon(ticker, schedule_time, clock).run, clock, 0)
 

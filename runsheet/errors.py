@@ -10,6 +10,7 @@
     ├── SheetError          look at the sheet: it is not as it must be, nothing was written
     │   └── SheetBusy       wait, or close the program that has it open
     ├── Changed             read again and plan afresh: the sheet moved under a plan
+    │   └── Unanswered      the same, since nobody knows whether a write was applied
     └── Stopped             a stop signal ended the tick
 
 Every message is one sentence, or a few, that a user can act on. Facts are kept in attributes.
@@ -78,11 +79,14 @@ class SheetBusy(SheetError):
 
 
 class Changed(RunsheetError):
-    """The sheet is not, or may not be, what the plan was made for: read again, plan afresh.
+    """The sheet is not what the plan was made for: read again, plan afresh.
 
-    Raised by a destination when a guard refused a write or when the outcome of a write is
-    unknown. `cause` says which, for the log.
+    Raised by a destination when a guard refused a write.
     """
+
+
+class Unanswered(Changed):
+    """A write was sent and got no answer: it was applied, will be, or never was."""
 
 
 class Stopped(RunsheetError):

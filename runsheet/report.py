@@ -6,19 +6,22 @@ from dataclasses import dataclass, field
 
 from runsheet.model import Plan, Skip
 
+NAMED = 10
+"""As many new rows are named in the log of a tick."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of one tick.
 
-    `seen`: runs listed; `added`: rows appended; `waiting`: runs that do not qualify (yet), by
-    reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted
+    `seen`: runs listed; `added_ids`: of the rows appended, in order; `waiting`: runs that do not
+    qualify (yet), by reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted
     by hand; `left_out`: columns beyond MAX_COLUMNS; `failed`: projects that could not be listed,
     with the cause; `seconds`: wall time. `planned` is set in a dry run only.
     """
 
     seen: int = 0
-    added: int = 0
+    added_ids: tuple[str, ...] = ()
     columns_added: tuple[str, ...] = ()
     waiting: Mapping[str, int] = field(default_factory=dict)
     skips: tuple[Skip, ...] = ()
@@ -34,6 +37,10 @@ class Report:
     destination_requests: int = 0
     seconds: float = 0.0
     planned: Plan | None = None
+
+    @property
+    def added(self) -> int:
+        return len(self.added_ids)
 
     def line(self) -> str:
         """The tick in one line."""
@@ -59,6 +66,13 @@ class Report:
         if requests:
             parts.append("requests: " + " + ".join(requests))
         return " · ".join([*parts, f"{self.seconds:.1f} s"])
+
+    def added_line(self) -> str:
+        """The ids of new rows, "" without any."""
+        if not self.added:
+            return ""
+        more = f" and {self.added - NAMED:,} more" if self.added > NAMED else ""
+        return f"added: {', '.join(self.added_ids[:NAMED])}{more}"
 
     def remarks(self) -> list[str]:
         """Lines for a person, each about something that this tick met."""

@@ -47,7 +47,10 @@ class Policy:
                 return attempt()
             except Again as again:
                 wait = self._wait(number, again)
-                if number >= min(self.tries, again.tries or self.tries) or clock.monotonic() + wait > deadline:
+                if (
+                    number >= min(self.tries, again.tries or self.tries)
+                    or clock.monotonic() + wait > deadline
+                ):
                     raise again.cause from again.__cause__
                 log.info("%s; trying again in %.1f s", again, wait)
                 clock.sleep(wait)

@@ -8,15 +8,16 @@ reads again and plans afresh; the runs are not pulled again.
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from runsheet import columns, fields, plan
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination
-from runsheet.errors import Changed, ServiceError
-from runsheet.model import Placed, Plan, Run, Shape, Skip
+from runsheet.errors import Changed, ServiceError, Unanswered
+from runsheet.model import Placed, Plan, Row, Run, Shape, Skip
 from runsheet.plan import Candidate, Decision, Rules
 from runsheet.report import Report
 from runsheet.sources.base import Query, Source
@@ -40,6 +41,7 @@ class _Pulled:
     waiting: Counter[str] = field(default_factory=Counter)
     skips: list[Skip] = field(default_factory=list)
     failed: dict[str, ServiceError] = field(default_factory=dict)
+    projects: int = 0
 
 
 def tick(
@@ -61,12 +63,12 @@ def tick(
     started = clock.monotonic()
     shape = destination.read()
     pulled = _pull(source, rules, query, clock, progress)
-    if pulled.failed and not pulled.count and len(pulled.failed) == len(source.projects()):
-        raise next(iter(pulled.failed.values()))
-    decision, written = _write(destination, shape, pulled, rules, clock, dry_run)
+    if len(pulled.failed) == pulled.projects:
+        _fail(pulled.failed)
+    decision, added = _write(destination, shape, pulled, rules, clock, dry_run)
     return Report(
         seen=pulled.count,
-        added=written,
+        added_ids=added,
         columns_added=tuple(column.title for column in decision.plan.new),
         waiting=dict(pulled.waiting),
         skips=tuple(pulled.skips),
@@ -88,34 +90,44 @@ def tick(
 def _pull(source: Source, rules: Rules, query: Query, clock: Clock, progress: Progress) -> _Pulled:
     """All projects, one after the other. A project that fails is noted; what it gave is dropped,
     since its runs are complete only together (columns are chosen over all of them)."""
-    pulled = _Pulled()
-    for project in source.projects():
+    projects = source.projects()
+    pulled = _Pulled(projects=len(projects))
+    for project in projects:
         clock.check()
         part = _Pulled(count=pulled.count)
         try:
             for item in source.runs(project, query):
+                if isinstance(item, Skip):
+                    part.skips.append(item)
+                    continue
                 _take(item, part, rules, clock.now())
                 progress(part.count)
         except ServiceError as error:
-            log.error("%s: %s", project, error)
             pulled.failed[project] = error
             continue
         _merge(pulled, part)
     return pulled
 
 
-def _take(item: Run | Skip, part: _Pulled, rules: Rules, now: datetime) -> None:
-    if isinstance(item, Skip):
-        part.skips.append(item)
-        return
+def _take(run: Run, part: _Pulled, rules: Rules, now: datetime) -> None:
+    """Count a run, and keep its cells if it qualifies. One odd run never stops the others (P6)."""
     part.count += 1
-    if reason := plan.refusal(item, rules, now):
+    if reason := plan.refusal(run, rules, now):
         part.waiting[reason] += 1
-        log.debug("%s waits: %s", item.id, reason)
+        log.debug("%s waits: %s", run.id, reason)
         return
-    values = fields.values(item, rules.names)
+    try:
+        values = fields.values(run, rules.names)
+    except Exception as error:  # reported as a skip, the cause is in the log
+        log.debug("run %s", run.id, exc_info=True)
+        part.skips.append(Skip(f"run {run.id}", f"its values cannot be shown ({type(error).__name__})"))
+        return
+    run_id = values.get("run_id")
+    if not isinstance(run_id, str):
+        part.skips.append(Skip(f"run {run.name!r}", "has no id"))
+        return
     part.seen.add(values)
-    part.candidates.append(Candidate(item.scope, item.id, values))
+    part.candidates.append(Candidate(run.scope, run_id, values))
 
 
 def _merge(pulled: _Pulled, part: _Pulled) -> None:
@@ -127,6 +139,16 @@ def _merge(pulled: _Pulled, part: _Pulled) -> None:
     pulled.skips += part.skips
 
 
+def _fail(failed: Mapping[str, ServiceError]) -> None:
+    """Raise the error of the only project; of several, one that holds them all."""
+    kinds = {type(error) for error in failed.values()}
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        kind = kinds.pop() if len(kinds) == 1 else ServiceError
+        raise kind("; ".join(f"{project}: {error}" for project, error in failed.items()))
+
+
 def _write(
     destination: Destination,
     shape: Shape,
@@ -134,22 +156,29 @@ def _write(
     rules: Rules,
     clock: Clock,
     dry_run: bool,
-) -> tuple[Decision, int]:
+) -> tuple[Decision, tuple[str, ...]]:
     """Plan and apply, afresh as often as the sheet moves. Returns the first decision, which is
-    what people get to see in the report, and the number of rows that were added."""
+    what people get to see in the report, and the ids of the rows that were added."""
     first: Decision | None = None
+    added: list[str] = []
+    left: Iterator[Row] = iter(())
+    unsure: list[Row] = []
     for attempt in range(ATTEMPTS):
         clock.check()
         try:
             decision = _decide(destination, shape, pulled, rules)
             first = first or decision
             if dry_run:
-                return first, 0
-            for rows in _batches(destination, decision.plan, clock):
-                log.debug("%d rows written", rows)
-            return first, len(first.plan.rows)
+                return first, ()
+            # What was sent without an answer and needs no writing any more has arrived.
+            added += [row.run_id for row in unsure if row not in decision.plan.rows]
+            left, unsure = iter(decision.plan.rows), []
+            for count in _batches(destination, decision.plan, clock):
+                added += [row.run_id for row in islice(left, count)]
+            return first, tuple(added)
         except Changed as change:
-            log.info("the sheet moved under the plan (%s): reading it again", change)
+            log.info("%s: reading the sheet again", change)
+            unsure = list(left) if isinstance(change, Unanswered) else []
             clock.sleep(_pause(attempt))
             shape = destination.read()
     raise ServiceError(

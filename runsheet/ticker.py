@@ -72,6 +72,12 @@ class Ticker:
             if path := os.environ.get(health.VARIABLE):
                 health.note(path, self._clock.now(), self._minutes, good=good)
 
+    def check(self) -> None:
+        """Raise ConfigError for what can be told without asking a service."""
+        setup = self._place.setup(self._place.load(), self._clock)
+        backends.destination(setup).close()
+        backends.source(setup).close()
+
     def once(self, *, dry_run: bool = False) -> None:
         """One tick. Raises RunsheetError when it failed, also if only some projects did."""
         settings = self._place.load()
@@ -100,7 +106,9 @@ class Ticker:
         self._told |= set(report.skips)
         for remark in report.remarks():
             log.warning("%s", remark)
-        for line in report.plan_lines():
+        for project, cause in report.failed.items():
+            log.error("%s: %s", project, cause)
+        for line in filter(None, [*report.plan_lines(), report.added_line()]):
             log.info("%s", line)
         log.info("%s", report.line())
 

@@ -49,6 +49,7 @@ def check(cell: Any) -> None:
 @given(JSON)
 @example({"_type": {"_type": []}})
 @example([[float("nan"), 2**60, "\ud800"]])
+@example(2**53 + 1)
 def test_any_value_becomes_a_cell(value: Any) -> None:
     """Nothing is raised, and the cell is one that can be written."""
     check(cells.clean(value))

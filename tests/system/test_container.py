@@ -5,10 +5,12 @@ engine. Here the files are read, and their flags are given to the real command.
 """
 
 import json
+import os
 import re
 import shlex
 from pathlib import Path, PurePosixPath
 from typing import Any
+from unittest import mock
 
 import click
 import pytest
@@ -64,8 +66,11 @@ def mounts() -> dict[str, str]:
 
 
 def parsed(flags: list[str]) -> dict[str, Any]:
-    """The flags as the real command understands them."""
-    with cli.sync_command.make_context("sync", list(flags), parent=click.Context(cli.commands)) as context:
+    """The flags as the real command understands them in the image's environment."""
+    with (
+        mock.patch.dict(os.environ, environment()),
+        cli.sync_command.make_context("sync", list(flags), parent=click.Context(cli.commands)) as context,
+    ):
         return context.params
 
 
@@ -93,7 +98,7 @@ def test_the_default_command_is_the_half_hour_daemon() -> None:
     ids=" ".join,
 )
 def test_flags_given_to_docker_run_keep_the_configuration(given: list[str]) -> None:
-    """They take the place of CMD, so what must stay is in ENTRYPOINT."""
+    """They take the place of CMD, so what must stay is in the environment."""
     assert parsed([*words("ENTRYPOINT")[2:], *given])["config_path"] == "/config/config.json"
 
 

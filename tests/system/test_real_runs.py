@@ -167,7 +167,7 @@ def test_without_config_yaml_the_log_gives_the_config(runs, told):
 
 
 def test_states(runs, told):
-    """The exit record's code; without one "crashed" (they are years old), but for the 0.8 client, whose metadata tell."""
+    """The exit record's code; without one "crashed", since all are old; the 0.8 client's metadata tell."""
     for run_id, each in told.items():
         codes = [record.exit.exit_code for record in each.records if record.HasField("exit")]
         expected = ("failed" if codes[-1] else "finished") if codes else "crashed"

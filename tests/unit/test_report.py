@@ -8,11 +8,11 @@ from tests.support.builders import scope
 
 LINES = {
     "nothing": (Report(), "0 runs seen · 0 added · 0.0 s"),
-    "one": (Report(seen=1, added=1, seconds=1.26), "1 run seen · 1 added · 1.3 s"),
+    "one": (Report(seen=1, added_ids=("id",) * 1, seconds=1.26), "1 run seen · 1 added · 1.3 s"),
     "all": (
         Report(
             seen=12_345,
-            added=1_000,
+            added_ids=("id",) * 1_000,
             columns_added=("a", "b"),
             waiting={"crashed": 2, "running": 3_000},
             skips=(Skip("f1", "empty file"), Skip("f2", "empty file"), Skip("f3", "cut")),
@@ -71,4 +71,4 @@ def test_a_dry_run_shows_its_plan() -> None:
 
 def test_only_a_dry_run_has_a_plan_to_show() -> None:
     """No cell of a run is printed by a tick that writes."""
-    assert Report(added=1).plan_lines() == []
+    assert Report(added_ids=("id",) * 1).plan_lines() == []

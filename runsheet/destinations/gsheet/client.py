@@ -2,7 +2,7 @@
 
 gspread's HTTPClient does the talking. Its own retry is not used: it repeats writes blindly and
 never gives up (gspread issues 1596 and 1599). Reads are repeated here; a write is repeated only
-when the service said that it was not taken (429), otherwise its outcome is unknown: Changed.
+when the service said that it was not taken (429), otherwise its outcome is unknown: Unanswered.
 """
 
 import json
@@ -20,7 +20,7 @@ from gspread.utils import convert_credentials
 from requests import RequestException, Response
 
 from runsheet.clock import Clock
-from runsheet.errors import AccessError, Changed, ConfigError, NotFound, ServiceError, Unreachable
+from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError, Unanswered, Unreachable
 from runsheet.hosts import check_http
 from runsheet.retry import Again, Policy
 
@@ -159,7 +159,7 @@ class Google(HTTPClient):
     def write(self, path: str, body: bytes, *, what: str) -> dict[str, Any]:
         """Send a batch (JSON) once.
 
-        Repeated only on 429, which the service sends instead of taking a request. Raises Changed
+        Repeated only on 429, which the service sends instead of taking a request. Raises Unanswered
         when it is unknown whether the batch was applied, Rejected when it was refused as invalid.
         """
 
@@ -167,11 +167,11 @@ class Google(HTTPClient):
             try:
                 return self._send("post", path, data=body, headers={"Content-Type": "application/json"})
             except (RequestException, TransportError, ValueError) as error:
-                raise Changed(f"no answer to a write: {_cause(error)}") from error
+                raise Unanswered(f"no answer to a write ({_cause(error)})") from error
             except APIError as error:
                 failure = self._error(error.response, what)
                 if isinstance(failure, Again) and error.response.status_code != 429:
-                    raise Changed(f"a write was answered by {_status(error.response)}") from error
+                    raise Unanswered(f"a write was answered by {_status(error.response)}") from error
                 raise failure from error
             except GoogleAuthError as error:
                 raise self._auth_error(error) from error

@@ -57,7 +57,7 @@ class Spreadsheet:
         return list(answer.get("valueRanges", []))
 
     def update(self, requests: Sequence[Json]) -> None:
-        """Send one batch. Raises Rejected (refused as a whole) and Changed (outcome unknown)."""
+        """Send one batch. Raises Rejected (refused as a whole) and Unanswered (outcome unknown)."""
         self._google.write(f"{self._path}:batchUpdate", batch.encode(requests), what=str(self))
 
     @property
