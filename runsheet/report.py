@@ -15,9 +15,9 @@ class Report:
     """The outcome of one tick.
 
     `seen`: runs listed; `added_ids`: of the rows appended, in order; `waiting`: runs that do not
-    qualify (yet), by reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted
-    by hand; `left_out`: columns beyond MAX_COLUMNS; `failed`: projects that could not be listed,
-    with the cause; `seconds`: wall time. `planned` is set in a dry run only.
+    qualify (yet), by reason; `skips`: what could not be read; `deleted`: runs kept out since their
+    rows were deleted by hand; `left_out`: columns beyond MAX_COLUMNS; `failed`: projects that could not
+    be listed, with the cause; `seconds`: wall time. `planned` is set in a dry run only.
     """
 
     seen: int = 0

@@ -33,7 +33,7 @@ class Notes:
 
 
 def load(package: Package, book: Book, table: str) -> Notes:
-    """Read the tab for the table of a WORKSHEET. Raises Unfit when the tab of that name is somebody else's."""
+    """Read the tab for the table of a WORKSHEET. Raises Unfit when that tab is somebody else's."""
     tab = book.tab(NOTES)
     if tab is None:
         return Notes(table)

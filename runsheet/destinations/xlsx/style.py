@@ -66,6 +66,10 @@ class Styles:
         if base not in self._dated:
             attrs, inner = self._formats[base] if base < len(self._formats) else self._formats[0]
             changes = {"numFmtId": str(self._date_number()), "applyNumberFormat": "1"}
+            if b"alignment" not in inner:
+                # At the right edge, as numbers are, dates run into the text beside them.
+                inner = f'<{self._prefix}alignment horizontal="left"/>'.encode() + inner
+                changes["applyAlignment"] = "1"
             self._dated[base] = self._format({**attrs, **changes}, inner)
         return self._dated[base]
 
