@@ -110,7 +110,10 @@ def sync_command(
     log_file: str,
     **place: Any,
 ) -> None:
-    """Append runs that are not in the sheet yet, now and every MINUTES."""
+    """Append runs that are not in the sheet yet, now and every MINUTES.
+
+    The other commands are `doctor`, which checks a set-up, and `health`.
+    """
     clock = Clock()
     with _exit_codes(verbose):
         logs.set_up(log_file, verbose=verbose)

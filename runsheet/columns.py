@@ -14,7 +14,10 @@ from fnmatch import fnmatchcase
 from runsheet import cells
 from runsheet.errors import SheetError
 from runsheet.fields import BUILTIN, CONFIG, DATES, SUMMARY, Values
-from runsheet.model import Column, Owned, Placed
+from runsheet.model import Column, Limits, Owned, Placed
+
+MARK_CHARS = 25
+"""What a destination may add to a key when it marks a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def choose(
     owned: Iterable[Owned],
     ever: Mapping[str, str],
     adopted: Iterable[Placed] = (),
+    limits: Limits = Limits(),  # noqa: B008 - a frozen value
 ) -> Chosen:
     """The columns after this tick.
 
@@ -154,9 +158,20 @@ def choose(
     present += [placed.column for placed in adopted]
     picker = _Picker(choice, seen, header, present, ever)
     fixed, dynamic = list(picker.fixed()), list(picker.dynamic())
-    room = max(0, choice.limit - len(present) - len(fixed))
-    left_out = tuple(column.title for column in dynamic[room:])
-    return Chosen(tuple(present), (*fixed, *dynamic[:room]), left_out)
+    room = min(choice.limit - len(present), limits.columns - len(header)) - len(fixed)
+    room = min(room, _fitting((*present, *fixed), dynamic, limits.key_chars))
+    kept, left_out = dynamic[: max(0, room)], dynamic[max(0, room) :]
+    return Chosen(tuple(present), (*fixed, *kept), tuple(column.title for column in left_out))
+
+
+def _fitting(before: Sequence[Column], columns: Sequence[Column], key_chars: int) -> int:
+    """How many more columns fit when all their keys may have `key_chars` characters."""
+    left = key_chars - sum(len(column.key) + MARK_CHARS for column in before)
+    for count, column in enumerate(columns):
+        left -= len(column.key) + MARK_CHARS
+        if left < 0:
+            return count
+    return len(columns)
 
 
 def allowed(path: str, globs: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from runsheet import cells
 from runsheet.columns import Choice, Header
 from runsheet.errors import ConfigError, Problem
 from runsheet.plan import Rules
@@ -200,9 +201,11 @@ def with_entity(project: str, entity: str) -> str:
 def _headers(items: Iterable[str | dict[str, str]]) -> Iterable[Header]:
     for item in items:
         if isinstance(item, str):
-            yield Header(item.strip())
+            yield Header(cells.text(item).strip())
         else:
-            yield from (Header(key.strip(), title.strip()) for title, key in item.items())
+            yield from (
+                Header(cells.text(key).strip(), cells.text(title).strip()) for title, key in item.items()
+            )
 
 
 def _object(pairs: list[tuple[str, Any]], twice: list[Problem]) -> dict[str, Any]:

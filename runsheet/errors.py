@@ -8,7 +8,8 @@
     │   ├── AccessError     fix a login, a key or a permission
     │   └── NotFound        name a project, spreadsheet or folder that exists
     ├── SheetError          look at the sheet: it is not as it must be, nothing was written
-    │   └── SheetBusy       wait, or close the program that has it open
+    │   ├── SheetBusy       wait, or close the program that has it open
+    │   └── RowsRefused     (destinations/base.py) some rows are not taken, nobody knows why
     ├── Changed             read again and plan afresh: the sheet moved under a plan
     │   └── Unanswered      the same, since nobody knows whether a write was applied
     └── Stopped             a stop signal ended the tick

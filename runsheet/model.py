@@ -94,6 +94,18 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a destination can hold: characters in a cell, rows and columns of a worksheet, bytes of
+    text in a row, and characters in the keys of all columns together."""
+
+    cell_chars: int = 50_000
+    rows: int = 1_000_000
+    columns: int = 16_384
+    row_bytes: int = 1_500_000
+    key_chars: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What the first read of a tick tells about the worksheet.
 

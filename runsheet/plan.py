@@ -19,6 +19,7 @@ from runsheet.model import (
     Cell,
     Column,
     Content,
+    Limits,
     Placed,
     Plan,
     Row,
@@ -100,7 +101,7 @@ def build(
     rules: Rules,
     seen: columns.Seen,
     adopted: Sequence[Placed] = (),
-    cell_chars: int = 50_000,
+    limits: Limits = Limits(),  # noqa: B008 - a frozen value
 ) -> Decision:
     """Decide what to write so that every candidate has exactly one row.
 
@@ -118,11 +119,11 @@ def build(
     lost = content.notes is None
     trusted = bool(adopted) or lost
     candidates = list({(c.scope, c.run_id): c for c in candidates}.values())
-    rows = [row for row in content.rows if _is_run(row, book, trusted)]
-    chosen = columns.choose(choice, seen, shape.header, shape.owned, book.columns, adopted)
+    wanted = {c.run_id for c in candidates}
+    rows = [row for row in content.rows if row.run_id in wanted or _is_run(row, book, trusted)]
+    chosen = columns.choose(choice, seen, shape.header, shape.owned, book.columns, adopted, limits)
     shown = _Shown(rows, book)
-    known = [c for c in candidates if book.knows(c.scope, c.run_id) or shown.has(c)]
-    missing = [c for c in candidates if not (book.knows(c.scope, c.run_id) or shown.has(c))]
+    known, missing = _split(candidates, book, shown)
     new = chosen.new if missing else ()  # Columns come with the rows that fill them.
     all_columns = chosen.present + new
     notes = [*_column_notes(all_columns, book), *_noticed(known, book)]
@@ -140,7 +141,7 @@ def build(
         owned=shape.owned,
         adopted=tuple(adopted),
         new=new,
-        rows=tuple(_row(candidate, all_columns, cell_chars) for candidate in missing),
+        rows=tuple(_row(candidate, all_columns, limits) for candidate in missing),
         after=max((row.index for row in rows), default=0),
         notes=tuple(notes),
     )
@@ -181,9 +182,22 @@ def _deleted(known: Sequence[Candidate], shown: "_Shown") -> int:
     return len(known) - shown.count(known)
 
 
+def _split(
+    candidates: Iterable[Candidate], book: Ledger, shown: "_Shown"
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Candidates that are known, and those that are missing."""
+    known: list[Candidate] = []
+    missing: list[Candidate] = []
+    for candidate in candidates:
+        there = book.knows(candidate.scope, candidate.run_id) or shown.claim(candidate)
+        (known if there else missing).append(candidate)
+    return known, missing
+
+
 def _is_run(row: RowId, book: Ledger, trusted: bool) -> bool:
-    """Text in the run_id column is an id if we wrote or found it; where we cannot know (a sheet that
-    is adopted, or whose book-keeping is gone) if the row holds something else of ours."""
+    """Text in the run_id column that is no candidate's id is a run's if we wrote or found it; where
+    we cannot know (a sheet that is adopted, or whose book-keeping is gone) if the row holds
+    something else of ours."""
     return book.has_row(row.run_id) or (trusted and row.filled)
 
 
@@ -197,15 +211,19 @@ class _Shown:
         for row in rows:
             self._rows[row.run_id][row.project] += 1
         self._book = book
+        self._claims: dict[str, list[Scope]] = defaultdict(list)
 
-    def has(self, run: Candidate) -> bool:
+    def claim(self, run: Candidate) -> bool:
+        """Whether there is a row for a run that the book-keeping lacks; the row is then taken."""
         found = Counter(project for project, ids in self._book.found.items() if run.run_id in ids)
         rows = self._fitting(self._rows.get(run.run_id, Counter()) | found, run.scope)
-        others = sum(
-            scope != run.scope and run.run_id in ids and bool(self._fitting(rows, scope))
-            for scope, ids in self._book.ids.items()
-        )
-        return rows.total() > others
+        others = [scope for scope, ids in self._book.ids.items() if run.run_id in ids]
+        others += self._claims[run.run_id]
+        taken = sum(scope != run.scope and bool(self._fitting(rows, scope)) for scope in others)
+        if rows.total() <= taken:
+            return False
+        self._claims[run.run_id].append(run.scope)
+        return True
 
     def count(self, runs: Iterable[Candidate]) -> int:
         return sum(1 for run in runs if self._fitting(self._rows.get(run.run_id, Counter()), run.scope))
@@ -246,14 +264,19 @@ def _noticed(known: Iterable[Candidate], book: Ledger) -> list[Note]:
     return ledger.added(rows)
 
 
-def _row(candidate: Candidate, all_columns: Sequence[Column], cell_chars: int) -> Row:
-    values = candidate.values
-    return Row(
-        candidate.scope,
-        candidate.run_id,
-        tuple(_cell(values.get(column.path), cell_chars) for column in all_columns),
-    )
+def _row(candidate: Candidate, all_columns: Sequence[Column], limits: Limits) -> Row:
+    """The cells of a run. Texts are cut, visibly, to what a cell holds, and to less where a row of
+    many long ones would be more than a request takes."""
+    values = [candidate.values.get(column.path) for column in all_columns]
+    limit = limits.cell_chars
+    fitted = [cells.fit(cell, limit) for cell in values]
+    while sum(len(cell) for cell in fitted if isinstance(cell, str)) * 4 > limits.row_bytes and limit > 100:
+        if _bytes(fitted) <= limits.row_bytes:
+            break
+        limit //= 2
+        fitted = [cells.fit(cell, limit) for cell in values]
+    return Row(candidate.scope, candidate.run_id, tuple(fitted))
 
 
-def _cell(cell: Cell, limit: int) -> Cell:
-    return cells.fit(cell, limit) if isinstance(cell, str) else cell
+def _bytes(row: Iterable[Cell]) -> int:
+    return sum(len(cell.encode("utf-8")) for cell in row if isinstance(cell, str))

@@ -68,15 +68,15 @@ class Report:
         return " · ".join([*parts, f"{self.seconds:.1f} s"])
 
     def added_line(self) -> str:
-        """The ids of new rows, "" without any."""
-        if not self.added:
-            return ""
+        """The ids of new rows."""
         more = f" and {self.added - NAMED:,} more" if self.added > NAMED else ""
         return f"added: {', '.join(self.added_ids[:NAMED])}{more}"
 
     def remarks(self) -> list[str]:
         """Lines for a person, each about something that this tick met."""
         lines = []
+        if not self.seen and not self.failed:
+            lines.append("no run was found: check the project, and which directory or login is used")
         if self.over:
             lines.append("the worksheet was found empty: it starts over with all runs")
         if self.lost_notes:

@@ -8,16 +8,16 @@ reads again and plans afresh; the runs are not pulled again.
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
 from runsheet import columns, fields, plan
 from runsheet.clock import Clock
-from runsheet.destinations.base import Destination
+from runsheet.destinations.base import Destination, RowsRefused
 from runsheet.errors import Changed, ServiceError, Unanswered
-from runsheet.model import Placed, Plan, Row, Run, Shape, Skip
+from runsheet.model import Placed, Plan, Row, Run, Scope, Shape, Skip
 from runsheet.plan import Candidate, Decision, Rules
 from runsheet.report import Report
 from runsheet.sources.base import Query, Source
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 6
 """How often a tick plans afresh before it gives up until the next one."""
+
+REFUSALS = 30
+"""How many refused batches a tick divides to find the rows that cause it: one in 10,000 takes 14."""
 
 Progress = Callable[[int], None]
 """Called with the number of runs pulled so far."""
@@ -61,17 +64,19 @@ def tick(
     the plan.
     """
     started = clock.monotonic()
-    shape = destination.read()
+    shape = _read(destination)
     pulled = _pull(source, rules, query, clock, progress)
     if len(pulled.failed) == pulled.projects:
         _fail(pulled.failed)
-    decision, added = _write(destination, shape, pulled, rules, clock, dry_run)
+    writing = _Writing(destination, pulled, rules, clock)
+    work = writing.decide if dry_run else writing.run
+    decision = work(shape, pulled.candidates)
     return Report(
         seen=pulled.count,
-        added_ids=added,
+        added_ids=tuple(writing.added),
         columns_added=tuple(column.title for column in decision.plan.new),
         waiting=dict(pulled.waiting),
-        skips=tuple(pulled.skips),
+        skips=(*pulled.skips, *writing.skips),
         deleted=decision.deleted,
         left_out=decision.left_out,
         lost_notes=decision.lost_notes,
@@ -85,6 +90,14 @@ def tick(
         seconds=clock.monotonic() - started,
         planned=decision.plan if dry_run else None,
     )
+
+
+def _read(destination: Destination) -> Shape | None:
+    """The first read, which also tells whether the sheet is there before runs are pulled."""
+    try:
+        return destination.read()
+    except Changed:
+        return None
 
 
 def _pull(source: Source, rules: Rules, query: Query, clock: Clock, progress: Progress) -> _Pulled:
@@ -149,59 +162,85 @@ def _fail(failed: Mapping[str, ServiceError]) -> None:
         raise kind("; ".join(f"{project}: {error}" for project, error in failed.items()))
 
 
-def _write(
-    destination: Destination,
-    shape: Shape,
-    pulled: _Pulled,
-    rules: Rules,
-    clock: Clock,
-    dry_run: bool,
-) -> tuple[Decision, tuple[str, ...]]:
-    """Plan and apply, afresh as often as the sheet moves. Returns the first decision, which is
-    what people get to see in the report, and the ids of the rows that were added."""
-    first: Decision | None = None
-    added: list[str] = []
-    left: Iterator[Row] = iter(())
-    unsure: list[Row] = []
-    for attempt in range(ATTEMPTS):
-        clock.check()
-        try:
-            decision = _decide(destination, shape, pulled, rules)
-            first = first or decision
-            if dry_run:
-                return first, ()
-            # What was sent without an answer and needs no writing any more has arrived.
-            added += [row.run_id for row in unsure if row not in decision.plan.rows]
-            left, unsure = iter(decision.plan.rows), []
-            for count in _batches(destination, decision.plan, clock):
-                added += [row.run_id for row in islice(left, count)]
-            return first, tuple(added)
-        except Changed as change:
-            log.info("%s: reading the sheet again", change)
-            unsure = list(left) if isinstance(change, Unanswered) else []
-            clock.sleep(_pause(attempt))
-            shape = destination.read()
-    raise ServiceError(
-        f"the sheet changed {ATTEMPTS} times while it was being written: the next tick tries again. "
-        "Nothing is half done"
-    )
+class _Writing:
+    """Plans and applies, afresh as often as the sheet moves.
 
+    `added`: ids of rows that were added. `skips`: runs that the sheet does not take.
+    """
 
-def _decide(destination: Destination, shape: Shape, pulled: _Pulled, rules: Rules) -> Decision:
-    adopted: tuple[Placed, ...] = ()
-    if not shape.owned and not shape.empty:
-        adopted = columns.adopt(shape.header, plan.required(rules.choice), pulled.seen)
-    content = destination.content(shape, adopted)
-    limit = destination.limits.cell_chars
-    return plan.build(shape, content, pulled.candidates, rules, pulled.seen, adopted, limit)
+    def __init__(self, destination: Destination, pulled: _Pulled, rules: Rules, clock: Clock) -> None:
+        self._destination = destination
+        self._pulled = pulled
+        self._rules = rules
+        self._clock = clock
+        self._refusals = 0
+        self._bad: set[tuple[Scope, str]] = set()
+        self.added: list[str] = []
+        self.skips: list[Skip] = []
 
+    def decide(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
+        """Read what the plan needs, and plan. Raises Changed when the sheet moves meanwhile."""
+        shape = shape or self._destination.read()
+        adopted: tuple[Placed, ...] = ()
+        if not shape.owned and not shape.empty:
+            adopted = columns.adopt(shape.header, plan.required(self._rules.choice), self._pulled.seen)
+        content = self._destination.content(shape, adopted)
+        wanted = [c for c in candidates if (c.scope, c.run_id) not in self._bad]
+        seen, limits = self._pulled.seen, self._destination.limits
+        return plan.build(shape, content, wanted, self._rules, seen, adopted, limits)
 
-def _batches(destination: Destination, decided: Plan, clock: Clock) -> Iterator[int]:
-    if decided.nothing:
-        return
-    for rows in destination.apply(decided):
-        yield rows
-        clock.check()
+    def run(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
+        """Make the sheet hold the candidates. Returns the first decision: what people get to see.
+
+        Raises ServiceError when the sheet moves again and again.
+        """
+        first: Decision | None = None
+        left: Iterator[Row] = iter(())
+        unsure: list[Row] = []
+        moves = 0
+        while moves < ATTEMPTS:
+            self._clock.check()
+            try:
+                decision = self.decide(shape, candidates)
+                first = first or decision
+                # What was sent without an answer and needs no writing any more has arrived.
+                self.added += [row.run_id for row in unsure if row not in decision.plan.rows]
+                left, unsure = iter(decision.plan.rows), []
+                for count in self._batches(decision.plan):
+                    self.added += [row.run_id for row in islice(left, count)]
+                return first
+            except RowsRefused as refusal:
+                self._divide(refusal, candidates)
+            except Changed as change:
+                log.info("%s: reading the sheet again", change)
+                unsure = list(left) if isinstance(change, Unanswered) else []
+                self._clock.sleep(_pause(moves))
+                moves += 1
+            shape = None
+        raise ServiceError(
+            f"the sheet changed {ATTEMPTS} times while it was being written: the next tick tries again. "
+            "Nothing is half done"
+        )
+
+    def _batches(self, decided: Plan) -> Iterator[int]:
+        if decided.nothing:
+            return
+        for count in self._destination.apply(decided):
+            yield count
+            self._clock.check()
+
+    def _divide(self, refusal: RowsRefused, candidates: Sequence[Candidate]) -> None:
+        """Find the row that makes the sheet refuse a batch, so that it stops no other (P6)."""
+        self._refusals += 1
+        if self._refusals > REFUSALS:
+            raise refusal
+        keys = [(row.scope, row.run_id) for row in refusal.rows]
+        if len(keys) == 1:
+            self._bad.add(keys[0])
+            self.skips.append(Skip(f"run {keys[0][1]}", str(refusal)))
+            return
+        half = set(keys[: len(keys) // 2])
+        self.run(None, [c for c in candidates if (c.scope, c.run_id) in half])
 
 
 def _pause(attempt: int) -> float:

@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from runsheet import backends, config, health, sync
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
@@ -83,7 +85,9 @@ class Ticker:
         settings = self._place.load()
         setup = self._place.setup(settings, self._clock)
         machine = any(header.key == "host" for header in settings.headers)
-        query = Query(self._users, settings.FILTERS, machine)
+        # W&B compares user names exactly, people do not.
+        users = tuple(dict.fromkeys(name for user in self._users for name in (user, user.lower())))
+        query = Query(users, settings.FILTERS, machine)
         with (
             closing(backends.destination(setup)) as destination,
             closing(backends.source(setup)) as source,
@@ -108,8 +112,10 @@ class Ticker:
             log.warning("%s", remark)
         for project, cause in report.failed.items():
             log.error("%s: %s", project, cause)
-        for line in filter(None, [*report.plan_lines(), report.added_line()]):
-            log.info("%s", line)
+        for line in report.plan_lines():
+            click.echo(line)  # Not to the log: it shows what the cells would hold.
+        if report.added:
+            log.info("%s", report.added_line())
         log.info("%s", report.line())
 
 

@@ -17,19 +17,21 @@ What every destination promises, and tests/contract/destination_contract.py chec
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from runsheet.model import Content, Placed, Plan, Shape
+from runsheet.errors import SheetError
+from runsheet.model import Content, Limits, Placed, Plan, Row, Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the destination can hold: characters in a cell, rows and columns of a worksheet."""
+class RowsRefused(SheetError):
+    """A batch was refused, the sheet had not changed, and the reason is not one we know.
 
-    cell_chars: int
-    rows: int
-    columns: int
+    `rows` are those of the batch, at least one: it may be a single one of them that is not taken.
+    """
+
+    def __init__(self, message: str, rows: Sequence[Row]) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
 
 
 class Destination(Protocol):
@@ -69,7 +71,8 @@ class Destination(Protocol):
 
         A plan that writes nothing sends nothing. Raises Changed when a batch was refused since
         the sheet is not as read, or when its outcome is unknown; batches before it stand.
-        Raises SheetError or ServiceError when the sheet cannot take the plan at all.
+        Raises SheetError or ServiceError when the sheet cannot take the plan at all, RowsRefused
+        when it may be for some rows' sake.
         """
         ...
 

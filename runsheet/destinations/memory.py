@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runsheet import ledger
-from runsheet.destinations.base import Limits
 from runsheet.errors import Changed
 from runsheet.ledger import Note
-from runsheet.model import Cell, Content, Owned, Placed, Plan, RowId, Shape
+from runsheet.model import Cell, Content, Limits, Owned, Placed, Plan, RowId, Shape
 
 
 @dataclass(slots=True)
@@ -34,7 +33,7 @@ class MemoryDestination:
     """Applies plans to a MemorySheet."""
 
     name = "memory"
-    limits = Limits(cell_chars=50_000, rows=1_000_000, columns=10_000)
+    limits = Limits()
     requests = 0
 
     def __init__(self, sheet: MemorySheet) -> None:

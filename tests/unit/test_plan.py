@@ -11,7 +11,7 @@ from runsheet.cells import CUT
 from runsheet.columns import Header, Seen
 from runsheet.errors import SheetError
 from runsheet.ledger import Note
-from runsheet.model import Column, Content, Owned, Placed, Row, RowId, Run, Scope, Shape
+from runsheet.model import Column, Content, Limits, Owned, Placed, Row, RowId, Run, Scope, Shape
 from runsheet.plan import Candidate, Decision, Rules
 from tests.support.builders import NOW, rules, run, scope
 
@@ -93,7 +93,7 @@ KNOWN: dict[str, tuple[list[tuple[str, str]], list[tuple[str, Scope]], Scope, bo
     "both": ([("x", "team/b"), ("x", "team/a")], [("x", B), ("x", A)], A, True),
     "blank cell, written for another": ([("x", "")], [("x", B)], A, False),
     "another server's run of one name": ([("x", "team/a")], [("x", OTHER_HOST)], A, False),
-    "text that nobody wrote": ([("x", "team/a")], [("y", A)], A, False),
+    "a row that a person typed": ([("x", "team/a")], [("y", A)], A, True),
     "another case": ([("X", "team/a")], [("X", A)], A, False),
 }
 
@@ -158,8 +158,8 @@ def test_lost_book_keeping_is_written_again_and_said() -> None:
 def test_text_alone_in_a_row_is_a_note() -> None:
     """When a sheet is adopted, text under run_id with nothing of ours beside it is no run."""
     rows = [RowId("x", "", 1), RowId("Total", "", 9, filled=False)]
-    decision = build(Shape(True, False, ("run_id", "name")), [candidate("Total")], rows, (), ADOPTED)
-    assert (appended(decision), decision.plan.after) == (["Total"], 1)
+    decision = build(Shape(True, False, ("run_id", "name")), [candidate("y")], rows, (), ADOPTED)
+    assert (appended(decision), decision.plan.after) == (["y"], 1)
 
 
 def test_adoption_waits_for_runs() -> None:
@@ -265,7 +265,7 @@ def test_the_project_column_comes_with_the_second_project() -> None:
 
 def test_long_texts_are_cut_to_the_destination() -> None:
     """A cell holds what its destination takes, with a mark where it was cut."""
-    decision = build(EMPTY, [candidate("x", **{"config.t": "y" * 500})], cell_chars=100)
+    decision = build(EMPTY, [candidate("x", **{"config.t": "y" * 500})], limits=Limits(cell_chars=100))
     cell = str(decision.plan.rows[0].cells[-1])
     assert (len(cell), cell.endswith(CUT.format(total=500))) == (100, True)
 

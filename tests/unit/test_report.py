@@ -38,11 +38,12 @@ def test_line(report: Report, line: str) -> None:
 
 
 REMARKS = {
-    "nothing": (Report(), []),
-    "over": (Report(over=True), ["starts over"]),
-    "lost": (Report(lost_notes=True), ["_runsheet is gone"]),
-    "columns": (Report(left_out=("x", "y/z")), ["2 columns beyond MAX_COLUMNS left out: x, y/z"]),
-    "doubles": (Report(doubles=("id1", "id2")), ["more than one row of the sheet: id1, id2"]),
+    "nothing": (Report(seen=1), []),
+    "no runs": (Report(), ["no run was found"]),
+    "over": (Report(seen=1, over=True), ["starts over"]),
+    "lost": (Report(seen=1, lost_notes=True), ["_runsheet is gone"]),
+    "columns": (Report(seen=1, left_out=("x", "y/z")), ["2 columns beyond MAX_COLUMNS left out: x, y/z"]),
+    "doubles": (Report(seen=1, doubles=("id1", "id2")), ["more than one row of the sheet: id1, id2"]),
 }
 
 

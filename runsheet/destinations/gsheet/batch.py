@@ -130,6 +130,11 @@ def bold_header(tab: int, start: int, count: int) -> Json:
     )
 
 
+def plain_numbers(tab: int, columns: tuple[int, int]) -> Json:
+    """Take the number format from new columns, which they may have inherited."""
+    return repeat(tab, (1, None), columns, {}, "userEnteredFormat.numberFormat")
+
+
 def dates(tab: int, rows: tuple[int, int | None], index: int, zone_name: str) -> Json:
     return repeat(tab, rows, (index, index + 1), date_format(zone_name), "userEnteredFormat.numberFormat")
 
@@ -140,10 +145,10 @@ def fit_width(tab: int, index: int) -> Json:
     return {"autoResizeDimensions": {"dimensions": span}}
 
 
-def freeze_header(tab: int) -> Json:
+def freeze(tab: int, rows: int = 1) -> Json:
     return {
         "updateSheetProperties": {
-            "properties": {"sheetId": tab, "gridProperties": {"frozenRowCount": 1}},
+            "properties": {"sheetId": tab, "gridProperties": {"frozenRowCount": rows}},
             "fields": "gridProperties.frozenRowCount",
         }
     }
@@ -171,8 +176,9 @@ def encode(requests: Sequence[Mapping[str, Any]]) -> bytes:
     return json.dumps({"requests": requests}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def chunks(rows: Sequence[Row], room: int, size: int) -> Iterator[list[Row]]:
+def chunks(rows: Sequence[Row], room: int, size: int, segments: int) -> Iterator[list[Row]]:
     """Split rows so that each chunk's cells take at most `size` bytes; the first has `room` left.
+    Every row is written in `segments` pieces.
 
     A row that is longer than that by itself gets a chunk of its own. At least one chunk comes,
     even without rows: structure has to be written, too.
@@ -180,7 +186,7 @@ def chunks(rows: Sequence[Row], room: int, size: int) -> Iterator[list[Row]]:
     chunk: list[Row] = []
     left = room
     for row in rows:
-        cost = sum(_cost(cell) for cell in row.cells) + 3 * len(row.run_id) + 24
+        cost = sum(_cost(cell) for cell in row.cells) + 3 * len(row.run_id) + 16 * (segments + 1)
         if chunk and cost > left:
             yield chunk
             chunk, left = [], size
@@ -195,5 +201,5 @@ def _cost(cell: Cell) -> int:
         return 3
     if isinstance(cell, str):
         escaped = len(cell) if cell.isascii() else len(cell.encode("utf-8"))
-        return 39 + escaped + cell.count('"') + cell.count("\\") + 2 * cell.count("\n") + 2 * cell.count("\t")
+        return 42 + escaped + cell.count('"') + cell.count("\\") + 2 * cell.count("\n") + 2 * cell.count("\t")
     return 60

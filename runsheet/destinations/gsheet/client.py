@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2.service_account import Credentials as ServiceAccount
-from gspread.exceptions import APIError
 from gspread.http_client import HTTPClient
 from gspread.utils import convert_credentials
 from requests import RequestException, Response
@@ -34,6 +34,9 @@ SCOPE_NAMES = "https://www.googleapis.com/auth/drive.metadata.readonly"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two bytes of an answer. gspread's default is to wait forever."""
 
+TOKEN_TIMEOUT = 20.0
+"""Seconds for a token; google-auth's default is two minutes."""
+
 READS = Policy()
 """How long a request is repeated: six tries within two minutes, which outlasts a minute's quota."""
 
@@ -41,6 +44,12 @@ NO_ANSWER_TRIES = 3
 """Tries when nobody answers at all: a minute more seldom brings a network back, the next tick may."""
 
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
+DEFAULT_LOGIN = "default"
+"""A value of GCP_JSON: use the login that is there."""
+
+_NO_ANSWER = (RequestException, TransportError, ValueError)
+"""No connection, or an answer that is cut: a 200 whose JSON does not parse is as good as none."""
+
 NO_ACCOUNT = "No account at hand? --source folders --destination xlsx needs none"
 
 
@@ -50,11 +59,12 @@ class Rejected(ServiceError):
 
 
 def load_key(path: str, scopes: Sequence[str]) -> Any:
-    """Credentials from a service-account key file, or from the environment when `path` is "".
+    """Credentials from a service-account key file, or, when `path` is "" or "default", from where
+    Google's libraries look: GOOGLE_APPLICATION_CREDENTIALS, workload identity, gcloud's login.
 
     Raises ConfigError when the file is missing or is no key, naming what to do.
     """
-    if not path:
+    if path in ("", DEFAULT_LOGIN):
         return _from_environment(scopes)
     from oauth2client.service_account import ServiceAccountCredentials
 
@@ -90,6 +100,18 @@ def _from_environment(scopes: Sequence[str]) -> Any:
     return credentials
 
 
+class _TokenTransport(Request):
+    """Asks for tokens with a short time-out, and without google-auth's own repetitions of failures:
+    those sleep where no stop signal is heard."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().__call__(*args, **{**kwargs, "timeout": TOKEN_TIMEOUT})  # type: ignore[no-untyped-call]
+        if response.status in _LATER:
+            text = f"the token endpoint answers HTTP {response.status}"
+            raise TransportError(text)  # type: ignore[no-untyped-call]
+        return response
+
+
 class _LocalAccount(ServiceAccount):
     """A service account that asks no other host than the one it is used with.
 
@@ -122,13 +144,21 @@ class Google(HTTPClient):
         allow_http: Collection[str] = (),
         policy: Policy = READS,
     ) -> None:
-        converted = convert_credentials(credentials)
+        try:
+            converted = convert_credentials(credentials)
+        except ValueError as error:
+            raise ConfigError(
+                f"GCP_JSON: the key file's private key is damaged ({error}): download it again. {NO_ACCOUNT}"
+            ) from error
         if isinstance(converted, ServiceAccount):
             check_http(converted._token_uri, allow_http, "token_uri of the key file")
             converted = _local(converted) if endpoint else converted
         if endpoint:
             check_http(endpoint, allow_http, "GOOGLE_API_ENDPOINT")
-        super().__init__(converted)
+        self._transport = _TokenTransport()
+        session = AuthorizedSession(converted, auth_request=self._transport)  # type: ignore[no-untyped-call]
+        super().__init__(converted, session)
+        self.auth = converted
         self.set_timeout(TIMEOUT)
         self.requests = 0
         self.email = str(getattr(converted, "service_account_email", "") or "the account in use")
@@ -144,42 +174,38 @@ class Google(HTTPClient):
         """
 
         def attempt() -> dict[str, Any]:
+            self._sign_in()
             try:
-                return self._send(method, path, **kwargs)
-            except (RequestException, TransportError, ValueError) as error:
-                failure = Unreachable(f"Google cannot be reached: {_cause(error)}")
-                raise Again(failure, tries=NO_ANSWER_TRIES) from error
-            except APIError as error:
-                raise self._error(error.response, what) from error
-            except GoogleAuthError as error:
-                raise self._auth_error(error) from error
+                response = self._send(method, path, **kwargs)
+                self._check(response, what)
+                return _json(response)
+            except _NO_ANSWER as error:
+                raise _no_answer(error) from error
 
         return self._policy.run(attempt, self._clock)
 
-    def write(self, path: str, body: bytes, *, what: str) -> dict[str, Any]:
+    def write(self, path: str, body: bytes, *, what: str) -> None:
         """Send a batch (JSON) once.
 
         Repeated only on 429, which the service sends instead of taking a request. Raises Unanswered
         when it is unknown whether the batch was applied, Rejected when it was refused as invalid.
         """
 
-        def attempt() -> dict[str, Any]:
+        def attempt() -> None:
+            self._sign_in()
             try:
-                return self._send("post", path, data=body, headers={"Content-Type": "application/json"})
-            except (RequestException, TransportError, ValueError) as error:
+                response = self._send("post", path, data=body, headers={"Content-Type": "application/json"})
+            except _NO_ANSWER as error:
                 raise Unanswered(f"no answer to a write ({_cause(error)})") from error
-            except APIError as error:
-                failure = self._error(error.response, what)
-                if isinstance(failure, Again) and error.response.status_code != 429:
-                    raise Unanswered(f"a write was answered by {_status(error.response)}") from error
-                raise failure from error
-            except GoogleAuthError as error:
-                raise self._auth_error(error) from error
+            if response.status_code in _LATER and response.status_code != 429:
+                raise Unanswered(f"a write was answered by {_status(response)}")
+            self._check(response, what)
 
-        return self._policy.run(attempt, self._clock)
+        self._policy.run(attempt, self._clock)
 
     def request(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Response:
-        """gspread's request, sent to the configured endpoint and counted."""
+        """gspread's request, sent to the configured endpoint and counted. Whatever the status, the
+        response is returned: gspread's own error breaks on answers that proxies give."""
         self.requests += 1
         if self._endpoint.netloc:
             parts = urlsplit(endpoint)
@@ -187,15 +213,28 @@ class Google(HTTPClient):
             endpoint = urlunsplit(
                 (self._endpoint.scheme, self._endpoint.netloc, base + parts.path, parts.query, "")
             )
-        return super().request(method, endpoint, *args, **kwargs)
+        return self.session.request(method, endpoint, *args, **{**kwargs, "timeout": self.timeout})
 
-    def _send(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
-        url = path if path.startswith("https://") else f"{SHEETS}/{path}"
-        # A 200 whose JSON is cut raises a ValueError: as good as no answer.
-        answer = self.request(method, url, **kwargs).json()
-        if not isinstance(answer, dict):
-            raise ValueError("the answer is not a JSON object")  # noqa: TRY004 - handled as bad JSON
-        return answer
+    def _send(self, method: str, path: str, **kwargs: Any) -> Response:
+        return self.request(method, path if path.startswith("https://") else f"{SHEETS}/{path}", **kwargs)
+
+    def _sign_in(self) -> None:
+        """Get a token when there is none: apart from the request, so that a failure is known not to
+        have reached the sheet, and within our own bounds."""
+        if self.auth.valid:
+            return
+        try:
+            self.auth.refresh(self._transport)  # type: ignore[no-untyped-call]
+        except (TransportError, RequestException) as error:
+            raise _no_answer(error) from error
+        except GoogleAuthError as error:
+            raise self._auth_error(error) from error
+        except Exception as error:  # google-auth trusts the answer's form
+            raise Unreachable(f"the token endpoint answers nonsense: {_cause(error)}") from error
+
+    def _check(self, response: Response, what: str) -> None:
+        if not response.ok:
+            raise self._error(response, what)
 
     def _error(self, response: Response, what: str) -> Exception:
         # Never APIError.code: it is -1 for the HTML that Google's front ends answer with.
@@ -230,7 +269,7 @@ class Google(HTTPClient):
 def _message(response: Response) -> str:
     try:
         return str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return response.reason or "no explanation"
 
 
@@ -240,7 +279,18 @@ def _status(response: Response) -> str:
 
 def _retry_after(response: Response) -> float | None:
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else None
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _json(response: Response) -> dict[str, Any]:
+    answer = response.json()
+    if not isinstance(answer, dict):
+        raise ValueError("the answer is not a JSON object")  # noqa: TRY004 - as bad as no JSON
+    return answer
+
+
+def _no_answer(error: Exception) -> Again:
+    return Again(Unreachable(f"Google cannot be reached: {_cause(error)}"), tries=NO_ANSWER_TRIES)
 
 
 def _cause(error: BaseException) -> str:

@@ -11,20 +11,24 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 
-from runsheet.destinations.base import Limits
-from runsheet.destinations.gsheet import marks, reader
+from runsheet.destinations.base import RowsRefused
+from runsheet.destinations.gsheet import finder, marks, reader
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import Google, Rejected
 from runsheet.destinations.gsheet.document import Spreadsheet
-from runsheet.destinations.gsheet.writer import Batch, Look, Standing, batches, parse_note, repacked
+from runsheet.destinations.gsheet.notes import NotesTab
+from runsheet.destinations.gsheet.standing import Standing
+from runsheet.destinations.gsheet.writer import Batch, Look, batches
 from runsheet.errors import Changed, ServiceError, SheetError
-from runsheet.ledger import Note
-from runsheet.model import Content, Placed, Plan, Shape
+from runsheet.model import Content, Limits, Placed, Plan, Shape
 
 log = logging.getLogger(__name__)
 
 CELLS = 10_000_000
 """The most cells a spreadsheet can have, blank ones of every tab included."""
+
+KEY_CHARS = 25_000
+"""Google keeps 30,000 characters of metadata for a tab: our marks have to fit, names included."""
 
 LOOK_AT_CELLS = 2_000_000
 """From this size on a tick also asks how large the other tabs are."""
@@ -39,7 +43,7 @@ class GsheetDestination:
     """
 
     name = "gsheet"
-    limits = Limits(cell_chars=50_000, rows=CELLS, columns=18_278)
+    limits = Limits(cell_chars=50_000, rows=CELLS, columns=18_278, key_chars=KEY_CHARS)
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class GsheetDestination:
         self._title = worksheet
         self._look = Look(worksheet, room, zone, zone_name)
         self._tabs: list[Mapping[str, Any]] = []
-        self._note_texts: Sequence[str] = ()
+        self._notes = NotesTab()
 
     @property
     def requests(self) -> int:
@@ -75,22 +79,24 @@ class GsheetDestination:
         return self._look_around()
 
     def _look_around(self) -> Shape:
-        """Find our tab among all tabs: by its mark, else (no WORKSHEET given) the first one."""
+        """Find our tab among all tabs."""
         answer = self._sheets.tabs()
-        self._tabs = answer.get("sheets", [])
-        wanted = self._look.worksheet
-        ours = [tab for tab in self._tabs if marks.table_of(tab) == wanted]
-        visible = [tab for tab in self._tabs if not tab["properties"].get("hidden")]
-        chosen = ours or ([] if wanted else visible)
-        if not chosen:
-            return Shape(exists=False, empty=True, token=Standing(wanted or "runs", marks.nonce(answer)))
-        self._title = chosen[0]["properties"]["title"]
-        return self._shape(self._sheets.header(self._title))
+        self._tabs = answer["sheets"]
+        chosen = finder.choose(self._tabs, self._look.worksheet)
+        if chosen is None:
+            title = self._look.worksheet or finder.DEFAULT
+            table = finder.table_name(title, self._tabs)
+            return Shape(False, True, token=Standing(title, marks.nonce(answer), table=table))
+        self._title = chosen["properties"]["title"]
+        try:
+            return self._shape(self._sheets.header(self._title))
+        except Rejected as error:
+            raise Changed(f"the tab {self._title!r} was renamed while it was read") from error
 
     def _shape(self, answer: Mapping[str, Any]) -> Shape:
         header = reader.header_texts(answer["sheets"][0])
         now = reader.standing(self._title, answer, header)
-        now = replace(now, made=bool(now.marks))
+        now = replace(now, table=self._table(answer["sheets"][0]))
         owned = reader.owned(now, header)
         if any(item.title for item in owned) or (header and not owned):
             return Shape(True, False, header, owned, now)
@@ -105,36 +111,35 @@ class GsheetDestination:
             )
         return Shape(True, False, header, (), now)
 
+    def _table(self, sheet: Mapping[str, Any]) -> str:
+        """The name of a tab's table: its mark's, unless the tab is a copy of another that stands."""
+        mark = marks.table_of(sheet)
+        if mark and (not marks.is_copy(sheet) or mark.tab not in map(marks.tab_id, self._all_tabs())):
+            return mark.name
+        return finder.table_name(self._look.worksheet or finder.DEFAULT, self._all_tabs())
+
     def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
         now: Standing = shape.token
         if now.nonce is None and shape.empty:
             return Content()
         identity = {} if shape.empty else reader.identity(now)
         wanted = [*(mark.id for mark in identity.values()), marks.NOTES]
-        found = reader.by_mark(
-            self._sheets.values([{"developerMetadataLookup": {"metadataId": mark}} for mark in wanted])
-        )
-        notes = self._notes(found.get(marks.NOTES))
+        answer = self._sheets.values([{"developerMetadataLookup": {"metadataId": mark}} for mark in wanted])
+        found = reader.by_mark(answer)
+        self._notes.take(answer)
+        notes = self._notes.of(now.table)
         if shape.empty:
-            return Content(notes=notes or ())
+            return Content(notes=notes)
         if any(mark.id not in found for mark in identity.values()):
             raise Changed("a column was removed while it was read")
-        if not adopted and notes is not None:
+        if notes and not adopted:
             columns = {key: found[mark.id] for key, mark in identity.items()}
             return Content(tuple(reader.row_ids(columns, filled=False)), notes)
         spans = {owned.key: (owned.index, owned.index + 1) for owned in shape.owned}
         spans |= {placed.column.key: (placed.index, placed.index + 1) for placed in adopted}
         rows = reader.row_ids(self._columns(now, spans), filled=True)
-        # A sheet that is adopted has no book-keeping yet; one of ours without it has lost it.
-        return Content(tuple(rows), notes if shape.owned else notes or ())
-
-    def _notes(self, texts: Sequence[str] | None) -> tuple[Note, ...] | None:
-        """The notes of our table, None when the book-keeping tab is gone."""
-        self._note_texts = texts or ()
-        if texts is None:
-            return None
-        parsed = (parse_note(text) for text in texts)
-        return tuple(item[1] for item in parsed if item and item[0] == self._look.worksheet)
+        # A sheet that is adopted has no book-keeping yet; one of ours without any has lost it.
+        return Content(tuple(rows), notes or (None if shape.owned else ()))
 
     def _columns(self, now: Standing, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[str]]:
         """All texts of grid columns `start` to `end` by key, each span in one list."""
@@ -163,16 +168,19 @@ class GsheetDestination:
             yield len(part.rows)
 
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:
-        """Whether the book-keeping tab exists: asked only when none of our notes were found."""
+        """How the book-keeping tab stands: asked only when none of our notes were found."""
         if plan.content.notes:
-            return replace(now, notes="ready", repack=repacked(self._note_texts, self._look.worksheet))
-        tabs = [tab["properties"] for tab in self._all_tabs()]
-        if any(tab["sheetId"] == marks.NOTES_TAB for tab in tabs):
-            lookup = {"developerMetadataLookup": {"metadataId": marks.NOTES}}
-            return replace(now, notes="ready" if self._sheets.values([lookup]) else "unmarked")
-        titles = {tab["title"] for tab in tabs}
-        free = (f"_runsheet{suffix}" for suffix in ("", *(f" {number}" for number in range(2, 1000))))
-        return replace(now, notes="", notes_title=next(title for title in free if title not in titles))
+            repack = self._notes.repacked(now.table)
+            return replace(now, notes="moved" if self._notes.moved else "ready", repack=repack)
+        tabs = self._all_tabs()
+        titles = {tab["properties"]["title"].casefold() for tab in tabs}
+        if marks.NOTES_TAB not in map(marks.tab_id, tabs):
+            free = (f"_runsheet{suffix}" for suffix in ("", *(f" {number}" for number in range(2, 1000))))
+            return replace(now, notes="", notes_title=next(t for t in free if t not in titles))
+        self._notes.take(self._sheets.values([{"developerMetadataLookup": {"metadataId": marks.NOTES}}]))
+        if self._notes.moved:
+            return replace(now, notes="moved", repack=self._notes.repacked(now.table))
+        return replace(now, notes="ready" if self._notes.there else "unmarked")
 
     def _fit(self, plan: Plan, now: Standing) -> tuple[int, int]:
         """Make sure that the plan fits into 10 million cells; give back room that nobody uses.
@@ -180,7 +188,7 @@ class GsheetDestination:
         Returns the number of blank columns at the right edge to delete, and the columns that a
         new table gets. Raises SheetError when it cannot fit.
         """
-        needed, room = len(plan.columns), self._look.room
+        needed, room = len(plan.columns), min(self._look.room, self.limits.columns)
         rows = now.rows + len(plan.rows) + (0 if now.tab is not None else 101)
         width = max(room, needed, now.columns) if plan.shape.empty else now.columns + len(plan.new)
         if rows * width < LOOK_AT_CELLS:
@@ -189,7 +197,7 @@ class GsheetDestination:
         if rows * width <= free:
             return 0, room
         narrow = max(needed, now.columns)
-        give_back = 0 if plan.shape.empty else now.columns - now.used - self._used_beyond(now)
+        give_back = 0 if plan.shape.empty else self._spare(plan, now)
         least = narrow if plan.shape.empty else width - give_back
         if rows * least > free:
             raise SheetError(
@@ -204,17 +212,25 @@ class GsheetDestination:
         if now.columns <= now.used:
             return 0
         beyond = {"sheetId": now.tab, "startColumnIndex": now.used, "endColumnIndex": now.columns}
-        found = self._sheets.values([{"gridRange": beyond}])
+        found = self._sheets.values([{"gridRange": beyond}], render="FORMULA")
         filled = [n for item in found for n, column in enumerate(reader.texts(item), 1) if any(column)]
         return max(filled, default=0)
 
+    def _spare(self, plan: Plan, now: Standing) -> int:
+        """How many columns at the right edge hold nothing whatever, up to the room of a new table."""
+        used = now.used if plan.new else now.used + self._used_beyond(now)
+        if used >= now.columns:
+            return 0
+        span = (reader.letters(used), reader.letters(now.columns - 1))
+        return now.columns - used - self._sheets.width(now.title, span)
+
     def _cells_elsewhere(self, tab: int | None) -> int:
-        others = [t["properties"] for t in self._all_tabs() if t["properties"]["sheetId"] != tab]
+        others = [t["properties"] for t in self._all_tabs() if marks.tab_id(t) != tab]
         grids = [properties.get("gridProperties", {}) for properties in others]
         return sum(int(grid.get("rowCount", 0)) * int(grid.get("columnCount", 0)) for grid in grids)
 
     def _all_tabs(self) -> list[Mapping[str, Any]]:
-        self._tabs = self._tabs or self._sheets.tabs().get("sheets", [])
+        self._tabs = self._tabs or self._sheets.tabs()["sheets"]
         return self._tabs
 
     def _send(self, part: Batch) -> None:
@@ -224,22 +240,29 @@ class GsheetDestination:
         except Rejected as refusal:
             if self._moved(part.before):
                 raise Changed("a guard refused the batch") from refusal
-            raise SheetError(_advice(str(refusal), str(self._sheets))) from refusal
+            if advice := _advice(str(refusal)):
+                raise SheetError(f"{self._sheets} {advice}. Nothing was written") from refusal
+            text = f"{self._sheets} does not take the rows: {refusal}"
+            raise (RowsRefused(text, part.rows) if part.rows else SheetError(text)) from refusal
 
     def _moved(self, before: Standing) -> bool:
         """Whether the spreadsheet is not as a batch took it to be. Asked after a refusal only, since
         what Google's text says about one is not documented."""
         answer = self._sheets.tabs()
-        tabs = {tab["properties"]["sheetId"]: tab["properties"] for tab in answer.get("sheets", [])}
-        if marks.nonce(answer) != before.nonce:
+        titles = {marks.tab_id(tab): tab["properties"]["title"] for tab in answer["sheets"]}
+        if marks.nonce(answer) != before.nonce or (marks.NOTES_TAB in titles) != bool(before.notes):
             return True
         if before.tab is None:
-            return before.title in {tab["title"] for tab in tabs.values()}
-        if before.tab not in tabs:
+            return before.title.casefold() in {title.casefold() for title in titles.values()}
+        if before.tab not in titles:
             return True
-        header = self._sheets.header(tabs[before.tab]["title"])
+        try:
+            header = self._sheets.header(titles[before.tab])
+        except Rejected:
+            return True
         after = reader.standing(before.title, header, ())
-        return _places(after) != _places(before) or after.columns != before.columns
+        grid = (after.rows, after.columns)
+        return _places(after) != _places(before) or grid != (before.rows, before.columns)
 
     def probe(self) -> Iterator[str]:
         """Make sure that the service keeps the rules that exactly-once rests on."""
@@ -251,7 +274,7 @@ class GsheetDestination:
                     raise ServiceError(_broken_rule(rule, str(refusal))) from refusal
             else:
                 if not accepted:
-                    self._sheets.update([marks.delete(metadataId=marks.PROBE)])
+                    self._sheets.update(marks.unprobe())
                     raise ServiceError(_broken_rule(rule, "a batch that breaks it was accepted"))
             yield rule
 
@@ -267,9 +290,10 @@ def _broken_rule(rule: str, what: str) -> str:
     )
 
 
-def _advice(text: str, what: str) -> str:
+def _advice(text: str) -> str:
+    """What to do about a refusal whose reason we know, "" about others."""
     if "protected" in text:
-        return f"{what} has a protected range that we may not write: {text} Nothing was written"
+        return f"has a protected range that we may not write ({text})"
     if "number of cells" in text:
-        return f"{what} is full: {text} Move old rows to another spreadsheet. Nothing was written"
-    return f"{what} does not take the rows: {text}"
+        return f"is full ({text}): move old rows to another spreadsheet"
+    return ""

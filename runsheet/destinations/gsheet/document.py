@@ -8,11 +8,11 @@ from urllib.parse import quote, urlsplit
 from runsheet.destinations.gsheet import batch
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import DRIVE_FILES, Google, Rejected
-from runsheet.errors import AccessError, Changed, ConfigError, NotFound
+from runsheet.errors import AccessError, Changed, ConfigError, NotFound, Unreachable
 
 _HEADER_FIELDS = (
     "developerMetadata,"
-    "sheets(properties,data(columnMetadata(developerMetadata),rowData.values(formattedValue)))"
+    "sheets(properties,developerMetadata,data(columnMetadata(developerMetadata),rowData.values(formattedValue)))"
 )
 _TABS_FIELDS = "developerMetadata,sheets(properties,developerMetadata)"
 _URL = re.compile(r"/spreadsheets/(?:u/\d+/)?d/([A-Za-z0-9_-]+)")
@@ -37,24 +37,41 @@ class Spreadsheet:
         self._google.session.close()
 
     def header(self, title: str) -> dict[str, Any]:
-        """Row 1 of a tab, the marks on its columns, its size, and the nonce. Rejected: no such tab."""
-        row = f"{quoted(title)}!1:1"
-        return self._get({"ranges": row, "fields": _HEADER_FIELDS})
+        """Row 1 of a tab, its marks, those on its columns, its size, and the nonce. Raises Rejected
+        when there is no such tab."""
+        answer = self._get({"ranges": f"{quoted(title)}!1:1", "fields": _HEADER_FIELDS})
+        if not answer["sheets"]:
+            raise Unreachable(f"Google's answer on {self} lacks the tab {title!r}")
+        return answer
 
     def tabs(self) -> dict[str, Any]:
         """Properties and table marks of all tabs, and the nonce."""
         return self._get({"fields": _TABS_FIELDS})
 
-    def values(self, filters: Sequence[Json]) -> list[dict[str, Any]]:
-        """Texts of the ranges that filters match, column by column. A look-up that matches nothing
+    def values(self, filters: Sequence[Json], render: str = "UNFORMATTED_VALUE") -> list[dict[str, Any]]:
+        """Values of the ranges that filters match, column by column. A look-up that matches nothing
         is left out of the answer. Raises Changed when a range lies outside the grid by now."""
-        body = {"dataFilters": list(filters), "majorDimension": "COLUMNS"}
+        body = {
+            "dataFilters": list(filters),
+            "majorDimension": "COLUMNS",
+            "valueRenderOption": render,
+        }
         path = f"{self._path}/values:batchGetByDataFilter"
         try:
             answer = self._google.read("post", path, what=str(self), json=body)
         except Rejected as error:
             raise Changed(f"the values could not be read: {error}") from error
-        return list(answer.get("valueRanges", []))
+        return list(answer.get("valueRanges") or [])
+
+    def width(self, title: str, columns: tuple[str, str]) -> int:
+        """How many of the columns (first and last, by letter) there are up to the last that holds
+        anything at all: values, formulas, notes or rules for what may be typed."""
+        span = f"{quoted(title)}!{columns[0]}:{columns[1]}"
+        fields = "sheets(properties,data(rowData.values(userEnteredValue,note,dataValidation)))"
+        answer = self._get({"ranges": span, "fields": fields})
+        rows = [row for data in answer["sheets"][0].get("data", ()) for row in data.get("rowData", ())]
+        filled = [n for row in rows for n, value in enumerate(row.get("values", ()), 1) if value]
+        return max(filled, default=0)
 
     def update(self, requests: Sequence[Json]) -> None:
         """Send one batch. Raises Rejected (refused as a whole) and Unanswered (outcome unknown)."""
@@ -66,7 +83,12 @@ class Spreadsheet:
         return quote(self._key, safe="")
 
     def _get(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        return self._google.read("get", self._path, what=str(self), params=dict(params))
+        """spreadsheets.get; what it returns holds a list of tabs with their properties."""
+        answer = self._google.read("get", self._path, what=str(self), params=dict(params))
+        sheets = answer.get("sheets")
+        if not isinstance(sheets, list) or not all(_is_tab(sheet) for sheet in sheets):
+            raise Unreachable(f"Google's answer on {self} is not what was asked for")
+        return answer
 
     def _find(self) -> str:
         """The key of the spreadsheet of that title. Two of one title are an error, not a guess."""
@@ -105,6 +127,11 @@ class Spreadsheet:
                 f"enable it, or name the spreadsheet by its URL in SPREADSHEET_NAME ({error})"
             ) from error
         return list(answer.get("files", []))
+
+
+def _is_tab(sheet: Any) -> bool:
+    properties = sheet.get("properties") if isinstance(sheet, dict) else None
+    return isinstance(properties, dict) and "title" in properties
 
 
 def spreadsheet_key(name: str) -> str:

@@ -9,9 +9,12 @@ whole batch (docs/exactly-once.md).
     NOTES     on the only column of the book-keeping tab
     column    on each column of ours; value: its key
     end       on the last column of the grid: it moves when any column left of it comes or goes
-    table     on the tab; value: the WORKSHEET it was made for, so that a renamed tab is found
+    adopted   as column, on a column that stood there before us: it has no format of ours
+    table     on the tab; value: the table's name in the book-keeping, the tab's own id (a copy of
+              the tab carries another's), and the WORKSHEET it is looked up by
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +24,17 @@ Json = dict[str, Any]
 NONCE = 1_920_298_611
 NOTES = 1_920_298_612
 PROBE = 1_920_298_613
+PROBE_TAB = 1_920_298_615
 NOTES_TAB = 1_920_298_614
 """The book-keeping tab's sheet id. All four are fixed, so that no machine has to look them up."""
 
 KEY_NONCE = "runsheet.nonce"
 KEY_NOTES = "runsheet.notes"
 KEY_COLUMN = "runsheet.column"
+KEY_ADOPTED = "runsheet.adopted"
 KEY_END = "runsheet.end"
 KEY_TABLE = "runsheet.table"
+COLUMN_KEYS = (KEY_COLUMN, KEY_ADOPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,20 @@ class Mark:
     key: str
     value: str
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The mark of a tab. `name` keys its notes and never changes; `tab` is the tab it was made on."""
+
+    name: str
+    tab: int
+    worksheet: str
+    id: int
+
+    @property
+    def value(self) -> str:
+        return json.dumps([self.name, self.tab, self.worksheet], ensure_ascii=False)
 
 
 def column_place(tab: int, index: int) -> Json:
@@ -114,15 +134,29 @@ def column_marks(sheet: Mapping[str, Any]) -> list[Mark]:
         start = data.get("startColumn", 0)
         for offset, column in enumerate(data.get("columnMetadata", ())):
             marks += [_mark(item, start + offset) for item in column.get("developerMetadata", ())]
-    return [mark for mark in marks if mark.key in (KEY_COLUMN, KEY_END)]
+    return [mark for mark in marks if mark.key in (*COLUMN_KEYS, KEY_END)]
 
 
-def table_of(sheet: Mapping[str, Any]) -> str | None:
-    """The WORKSHEET that a tab was made for, None when it is not ours."""
+def table_of(sheet: Mapping[str, Any]) -> Table | None:
+    """The table that a tab is, None when it is not ours."""
     for item in sheet.get("developerMetadata", ()):
         if item.get("metadataKey") == KEY_TABLE:
-            return str(item.get("metadataValue", ""))
+            try:
+                name, tab, worksheet = json.loads(item.get("metadataValue", ""))
+                return Table(str(name), int(tab), str(worksheet), int(item["metadataId"]))
+            except (ValueError, TypeError):
+                continue
     return None
+
+
+def tab_id(sheet: Mapping[str, Any]) -> int:
+    return int(sheet["properties"].get("sheetId", 0))
+
+
+def is_copy(sheet: Mapping[str, Any]) -> bool:
+    """Whether a tab carries the mark of another: people duplicate tabs."""
+    table = table_of(sheet)
+    return table is not None and table.tab != tab_id(sheet)
 
 
 def _mark(item: Mapping[str, Any], index: int) -> Mark:
@@ -135,26 +169,30 @@ def probes(first: str, second: str) -> list[tuple[str, bool, list[Json]]]:
     """Two batches that show whether a service keeps the rules above: what is tried, whether it has
     to be accepted, and the requests. Neither leaves anything behind when the rules hold.
 
-    The first is refused only if a doubled id is refused *and* a delete by another value deletes
-    nothing: two of the three rules in one request.
+    The first is refused only if an id is not given twice *and* a delete by another value, or at
+    another place, deletes nothing: three rules in one request.
     """
-    place = {"spreadsheet": True}
-    made = create(PROBE, KEY_NONCE, first, place)
-    again = create(PROBE, KEY_NONCE, second, place)
+    tab = {"addSheet": {"properties": {"sheetId": PROBE_TAB, "title": f"_probe {first}", "hidden": True}}}
+    here, there = column_place(PROBE_TAB, 0), column_place(PROBE_TAB, 1)
+    made, again = create(PROBE, KEY_NONCE, first, here), create(PROBE, KEY_NONCE, second, here)
+
+    def at(place: Json) -> Json:
+        return delete(metadataId=PROBE, metadataLocation=place, locationMatchingStrategy="EXACT_LOCATION")
+
     return [
         (
-            "metadata whose value is another is kept, and its id is not given twice",
+            "metadata of another value or place is kept, and no id is given twice",
             False,
-            [made, delete(metadataId=PROBE, metadataValue=second), again],
+            [tab, made, delete(metadataId=PROBE, metadataValue=second), at(there), again],
         ),
         (
-            "metadata whose value is as read is replaced",
+            "metadata whose value and place are as read is replaced",
             True,
-            [
-                made,
-                delete(metadataId=PROBE, metadataValue=first),
-                again,
-                delete(metadataId=PROBE, metadataValue=second),
-            ],
+            [tab, made, delete(metadataId=PROBE, metadataValue=first), again, at(here), made, *unprobe()],
         ),
     ]
+
+
+def unprobe() -> list[Json]:
+    """Requests that remove what a probe would leave behind."""
+    return [delete(metadataId=PROBE), {"deleteSheet": {"sheetId": PROBE_TAB}}]

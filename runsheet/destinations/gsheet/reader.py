@@ -1,10 +1,11 @@
 """Answers of the Sheets API become a standing, header texts and rows with ids. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runsheet.destinations.gsheet import marks
-from runsheet.destinations.gsheet.writer import Standing
+from runsheet.destinations.gsheet.standing import Standing
 from runsheet.model import Owned, RowId
 
 Answer = Mapping[str, Any]
@@ -26,12 +27,14 @@ def standing(title: str, answer: Answer, header: Sequence[str]) -> Standing:
     sheet = answer["sheets"][0]
     grid = sheet["properties"].get("gridProperties", {})
     found = marks.column_marks(sheet)
-    ours = tuple(mark for mark in found if mark.key == marks.KEY_COLUMN)
+    ours = tuple(mark for mark in found if mark.key in marks.COLUMN_KEYS)
     ends = [mark for mark in found if mark.key == marks.KEY_END]
     return Standing(
         title,
         marks.nonce(answer),
-        tab=int(sheet["properties"]["sheetId"]),
+        tab=marks.tab_id(sheet),
+        table_mark=marks.table_of(sheet),
+        frozen=int(grid.get("frozenRowCount", 0)),
         rows=int(grid.get("rowCount", 0)),
         columns=int(grid.get("columnCount", 0)),
         used=max(len(header), *(mark.index + 1 for mark in ours), 0),
@@ -70,17 +73,42 @@ def by_start(ranges: Sequence[Answer]) -> dict[int, list[str]]:
 
 def texts(item: Answer) -> list[list[str]]:
     """The columns of one value range. Trailing blanks are left out by the service."""
-    return [[str(text) for text in column] for column in item.get("valueRange", {}).get("values", [])]
+    columns = item.get("valueRange", {}).get("values", [])
+    return [[_text(value) for value in column] for column in columns]
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in a cell, not as its format shows it: an id of digits may have become a
+    number that is shown as 12,345."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def begins_at_column_a(item: Answer) -> bool:
+    """Whether a value range is of column A."""
+    area = str(item.get("valueRange", {}).get("range", "")).rpartition("!")[2]
+    return re.match(r"\$?A\$?(\d|:|$)", area) is not None
 
 
 def row_ids(columns: Mapping[str, Sequence[str]], *, filled: bool) -> Iterator[RowId]:
     """Rows below the header with text in the run_id column; `filled`: look at the other columns."""
     ids, projects = columns.get("run_id", ()), columns.get("project", ())
     others = [cells for key, cells in columns.items() if key != "run_id"]
-    for index, text in enumerate(ids):
-        if index and text.strip():
+    for index, text in enumerate(map(str.strip, ids)):
+        if index and text:
             full = not filled or any(at(cells, index).strip() for cells in others)
-            yield RowId(text, at(projects, index), index, full)
+            yield RowId(text, at(projects, index).strip(), index, full)
+
+
+def letters(index: int) -> str:
+    """A column's name: 0 is A, 26 is AA."""
+    name = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
 
 
 def at(cells: Sequence[str], index: int) -> str:

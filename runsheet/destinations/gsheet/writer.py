@@ -4,7 +4,6 @@ Order within a batch: the nonce, the guards, then structure (tab, columns, book-
 rows, then their ids. The guards come first since they speak of the places that were read.
 """
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,8 @@ from runsheet import ledger
 from runsheet.destinations.gsheet import batch, marks
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.marks import Mark
+from runsheet.destinations.gsheet.notes import NOTES_HEADER, note_text
+from runsheet.destinations.gsheet.standing import Standing
 from runsheet.ledger import Note
 from runsheet.model import Plan, Row
 
@@ -22,31 +23,6 @@ OVERHEAD_BYTES = 40_000
 
 SPARE_ROWS = 100
 """Blank rows of a new tab, below the table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How the spreadsheet stands: as read, or as the batches so far have left it.
-
-    `nonce` is None before our first write. `tab` is the sheet id of our worksheet, None when it
-    does not exist yet; `made` tells whether it carries our table mark. `rows` and `columns` are
-    the size of its grid, `marks` our columns left to right, `end` the mark on the grid's last
-    column. `used` is the number of columns up to the last one in use. `notes` says whether the
-    book-keeping tab is there: "ready", "unmarked" (its mark was lost) or "" (missing).
-    """
-
-    title: str
-    nonce: str | None = None
-    tab: int | None = None
-    made: bool = False
-    rows: int = 0
-    columns: int = 0
-    used: int = 0
-    marks: tuple[Mark, ...] = ()
-    end: Mark | None = None
-    notes: str = ""
-    notes_title: str = "_runsheet"
-    repack: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +52,11 @@ def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> I
     """
     writer = _Writer(plan, standing, look)
     structure = writer.structure(give_back)
-    first_notes = [note_text(look.worksheet, note) for note in plan.notes]
-    full = batch.PAYLOAD_BYTES - OVERHEAD_BYTES
+    first_notes = [note_text(standing.table, note) for note in plan.notes]
+    full = batch.PAYLOAD_BYTES - OVERHEAD_BYTES - len(batch.encode(writer.guards()))
     room = full - len(batch.encode(structure)) - len(batch.encode([batch.append_texts(0, first_notes)]))
     row = plan.after + 1
-    rows_at_a_time = batch.chunks(plan.rows, room, full)
+    rows_at_a_time = batch.chunks(plan.rows, room, full, writer.segments)
     for number, rows in enumerate(rows_at_a_time):
         before = writer.standing if number else standing
         requests = structure if number == 0 else writer.passport()
@@ -104,11 +80,18 @@ class _Writer:
         """The requests that let a batch pass only if nothing moved since the last one."""
         s = self.standing
         fresh = secrets.token_hex(8)
-        requests = marks.swap(s.nonce, fresh)
-        if s.tab is not None:
-            requests += marks.guard(s.tab, s.marks)
+        requests = [*marks.swap(s.nonce, fresh), *self.guards()]
         self.standing = replace(s, nonce=fresh)
         return requests + self._end()
+
+    def guards(self) -> list[Json]:
+        s = self.standing
+        return [] if s.tab is None else marks.guard(s.tab, s.marks)
+
+    @property
+    def segments(self) -> int:
+        """Runs of our columns without a gap: each is a request of its own in every batch."""
+        return len(batch.segments(self._indexes))
 
     def structure(self, give_back: int) -> list[Json]:
         """The first batch's part: passport, tab, marks of adopted columns, new columns, notes tab."""
@@ -129,9 +112,12 @@ class _Writer:
             return []
         tab, look = self._tab(), self._look
         requests = self._insert("ROWS", first, len(rows), inherit=first > 1)
+        if first < self.standing.frozen:
+            # Rows that are inserted between frozen ones freeze with them.
+            requests.append(batch.freeze(tab, self.standing.frozen))
         requests += batch.rows_json(tab, first, self._indexes, rows, look.zone)
         # Adopted columns and rows right under a header have no format to inherit.
-        adopted = {placed.column.key for placed in self._plan.adopted}
+        adopted = {mark.value for mark in self.standing.marks if mark.key == marks.KEY_ADOPTED}
         for column, index in zip(self._plan.columns, self._indexes, strict=True):
             if column.date and (first == 1 or column.key in adopted):
                 requests.append(batch.dates(tab, (first, first + len(rows)), index, look.zone_name))
@@ -144,7 +130,7 @@ class _Writer:
         return [batch.fit_width(self._tab(), index) for index in made]
 
     def notes(self, notes: Sequence[Note]) -> list[Json]:
-        texts = [note_text(self._look.worksheet, note) for note in notes]
+        texts = [note_text(self.standing.table, note) for note in notes]
         return [batch.append_texts(marks.NOTES_TAB, texts)] if texts else []
 
     def _tab(self) -> int:
@@ -183,23 +169,33 @@ class _Writer:
         if s.tab is None:
             tab, columns = new_id(), max(look.room, len(plan.new), 1)
             self.standing = replace(s, tab=tab, rows=1 + SPARE_ROWS, columns=columns)
-            requests += [batch.add_tab(tab, s.title, 1 + SPARE_ROWS, columns), batch.freeze_header(tab)]
+            requests += [batch.add_tab(tab, s.title, 1 + SPARE_ROWS, columns), batch.freeze(tab)]
         elif plan.shape.empty:
             # A person may type into the empty tab at this moment: the header gets a row of its own.
             requests.append(batch.insert(s.tab, "ROWS", 0, 1, inherit=False))
             missing = max(look.room, len(plan.new)) - s.columns
             if missing > 0:
                 requests.append(batch.append_dimension(s.tab, "COLUMNS", missing))
-            requests.append(batch.freeze_header(s.tab))
-            self.standing = replace(s, rows=s.rows + 1, columns=s.columns + max(missing, 0))
-        if not s.made:
-            place = {"sheetId": self._tab()}
-            requests.append(marks.create(new_id(), marks.KEY_TABLE, look.worksheet, place))
-            self.standing = replace(self.standing, made=True)
-        return requests
+            requests.append(batch.freeze(s.tab, max(1, s.frozen)))
+            self.standing = replace(
+                s, frozen=max(1, s.frozen), rows=s.rows + 1, columns=s.columns + max(missing, 0)
+            )
+        return requests + self._table_mark()
+
+    def _table_mark(self) -> list[Json]:
+        """The tab's mark, made anew where it is missing, a copy, or names another WORKSHEET."""
+        s, tab = self.standing, self._tab()
+        old = s.table_mark
+        worksheet = self._look.worksheet or (old.worksheet if old else "")
+        mark = marks.Table(s.table, tab, worksheet, old.id if old else new_id())
+        if mark == old:
+            return []
+        self.standing = replace(s, table_mark=mark)
+        gone = [marks.delete(metadataId=old.id)] if old else []
+        return [*gone, marks.create(mark.id, marks.KEY_TABLE, mark.value, {"sheetId": tab})]
 
     def _adopt(self) -> list[Json]:
-        made = [Mark(new_id(), marks.KEY_COLUMN, p.column.key, p.index) for p in self._plan.adopted]
+        made = [Mark(new_id(), marks.KEY_ADOPTED, p.column.key, p.index) for p in self._plan.adopted]
         return self._add_marks(made)
 
     def _new_columns(self) -> list[Json]:
@@ -214,6 +210,9 @@ class _Writer:
             self.standing = replace(self.standing, used=start + len(new))
         requests.append(batch.header_json(tab, start, new))
         requests.append(batch.bold_header(tab, start, len(new)))
+        if start:
+            # The column before may be one of dates.
+            requests.append(batch.plain_numbers(tab, (start, start + len(new))))
         for offset, column in enumerate(new):
             if column.date:
                 requests.append(batch.dates(tab, (1, None), start + offset, self._look.zone_name))
@@ -250,45 +249,20 @@ class _Writer:
         s = self.standing
         self.standing = replace(s, notes="ready", repack=())
         mark = marks.create(marks.NOTES, marks.KEY_NOTES, "", marks.column_place(marks.NOTES_TAB, 0))
-        if s.notes == "unmarked":
+        if s.notes == "unmarked" and not s.repack:
             return [mark]
         if s.notes == "ready" and not s.repack:
             return []
         # Made anew to be packed: deleting rows by their places would trust that nobody moved them.
-        old = [batch.delete_tab(marks.NOTES_TAB)] if s.notes == "ready" else []
+        old = [batch.delete_tab(marks.NOTES_TAB)] if s.notes else []
         made = batch.add_tab(marks.NOTES_TAB, s.notes_title, 2, 1, hidden=True)
-        texts = [" ".join(ledger.HEADER).strip(), *s.repack]
+        texts = [NOTES_HEADER, *s.repack]
         return [*old, made, mark, batch.append_texts(marks.NOTES_TAB, texts)]
 
     def _places(self) -> list[int]:
         """The grid column of each column of the plan."""
         places = {mark.value: mark.index for mark in self.standing.marks}
         return [places[column.key] for column in self._plan.columns]
-
-
-def note_text(table: str, note: Note) -> str:
-    """A note as the text of one cell. Several tables share the book-keeping tab; each is known by
-    the WORKSHEET that it was made for."""
-    return json.dumps([table, *note], ensure_ascii=False, separators=(",", ":"))
-
-
-def parse_note(text: str) -> tuple[str, Note] | None:
-    """Table and note of a cell's text; None for a text that is not ours."""
-    try:
-        table, *note = json.loads(text)
-    except (ValueError, TypeError):
-        return None
-    return (table, tuple(map(str, note))) if isinstance(table, str) else None
-
-
-def repacked(texts: Sequence[str], table: str) -> tuple[str, ...]:
-    """The texts of the book-keeping tab with the notes of one table packed; () when that is not worth it."""
-    parsed = [(text, parse_note(text)) for text in texts[1:]]
-    packed = ledger.compact([item[1] for _, item in parsed if item and item[0] == table])
-    if packed is None:
-        return ()
-    others = [text for text, item in parsed if text and (item is None or item[0] != table)]
-    return (*others, *(note_text(table, note) for note in packed))
 
 
 def new_id() -> int:

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import IO
 
 from runsheet.clock import Clock
-from runsheet.destinations.base import Limits
 from runsheet.destinations.xlsx import book as xlsx_book
 from runsheet.destinations.xlsx import disk as xlsx_disk
 from runsheet.destinations.xlsx import lock as xlsx_lock
@@ -41,7 +40,7 @@ from runsheet.destinations.xlsx.refusal import check_title, check_writable, tran
 from runsheet.destinations.xlsx.sheet import Layout
 from runsheet.destinations.xlsx.strings import resolve
 from runsheet.errors import Changed, NotFound
-from runsheet.model import Content, Owned, Placed, Plan, RowId, Shape
+from runsheet.model import Content, Limits, Owned, Placed, Plan, RowId, Shape
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ say nothing (a git checkout renews them).
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -54,18 +55,22 @@ class FolderSource:
             raise ConfigError("FILTERS works with the source wandb only; leave it out for folders.")
         folders, skips = folder_tree.find(Path(project))
         yield from skips
+        others: Counter[str] = Counter()
         by_id: dict[str, list[Folder]] = {}
         for folder in folders:
             by_id.setdefault(folder.id, []).append(folder)
         for group in by_id.values():
             self._clock.check()
-            yield from self._group(group, query)
+            yield from self._group(group, query, others)
+        if others:
+            names = ", ".join(sorted(others))
+            yield Skip(project, f"{others.total()} runs are of other projects: {names}")
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _group(self, group: Sequence[Folder], query: Query) -> Iterator[Run | Skip]:
-        """The runs, mostly one, of the folders with one run id."""
+    def _group(self, group: Sequence[Folder], query: Query, others: Counter[str]) -> Iterator[Run | Skip]:
+        """The runs, mostly one, of the folders with one run id; those of `others` are counted."""
         parts: list[Facts] = []
         for folder in group:
             facts = read(folder)
@@ -75,14 +80,18 @@ class FolderSource:
                 parts.append(facts)
         for same in run_facts.same(parts) if parts else ():
             facts = run_facts.merge(same)
-            if self._wants(facts, query):
+            if not self._is_wanted(facts.path):
+                others[facts.path] += 1
+            elif _is_of(facts, query.users):
                 yield run_facts.run(facts, self.name, self._clock.now(), machine=query.machine)
 
-    def _wants(self, facts: Facts, query: Query) -> bool:
-        users = {user.casefold() for user in query.users}
-        if users and facts.user.casefold() not in users:
-            return False
-        return not self._wanted or not self._wanted.isdisjoint((facts.path, facts.path.rpartition("/")[2]))
+    def _is_wanted(self, path: str) -> bool:
+        return not self._wanted or not self._wanted.isdisjoint((path, path.rpartition("/")[2]))
+
+
+def _is_of(facts: Facts, users: Sequence[str]) -> bool:
+    """Whether the run is one of these users', or nobody in particular is asked for."""
+    return not users or facts.user.casefold() in {user.casefold() for user in users}
 
 
 def read(folder: Folder) -> Facts | Skip:

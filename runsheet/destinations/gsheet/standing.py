@@ -1,0 +1,35 @@
+"""How a spreadsheet stands: what a batch is planned for, and what it leaves."""
+
+from dataclasses import dataclass
+
+from runsheet.destinations.gsheet import marks
+from runsheet.destinations.gsheet.marks import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the spreadsheet stands: as read, or as the batches so far have left it.
+
+    `nonce` is None before our first write. `tab` is the sheet id of our worksheet, None when it
+    does not exist yet. `table` names it in the book-keeping; `table_mark` is the mark that it
+    carries, if any, and `frozen` the number of its frozen rows. `rows` and `columns` are
+    the size of its grid, `marks` our columns left to right, `end` the mark on the grid's last
+    column. `used` is the number of columns up to the last one in use. `notes` says whether the
+    book-keeping tab is there: "ready", "unmarked" (its mark was lost), "moved" (somebody inserted a
+    column before it) or "" (missing).
+    """
+
+    title: str
+    nonce: str | None = None
+    tab: int | None = None
+    table: str = ""
+    table_mark: marks.Table | None = None
+    frozen: int = 0
+    rows: int = 0
+    columns: int = 0
+    used: int = 0
+    marks: tuple[Mark, ...] = ()
+    end: Mark | None = None
+    notes: str = ""
+    notes_title: str = "_runsheet"
+    repack: tuple[str, ...] = ()
