@@ -13,8 +13,9 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from runsheet.clock import Clock
+from runsheet.destinations.a1 import column, letters
 from runsheet.destinations.xlsx import XlsxDestination
-from runsheet.destinations.xlsx.cell_xml import column, letters, unescaped
+from runsheet.destinations.xlsx.cell_xml import unescaped
 from runsheet.model import Cell
 from tests.contract.destination_contract import DestinationContract, Place
 from tests.support.builders import run, tick

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from runsheet.destinations.xlsx.cell_xml import Area, Calendar, column, escaped, letters, render, unescaped
+from runsheet.destinations.a1 import column, letters
+from runsheet.destinations.xlsx.cell_xml import Area, Calendar, escaped, render, unescaped
 from runsheet.destinations.xlsx.style import MINIMAL, Styles, _shows_date
 from tests.support.workbooks import WHEN, append, bare, opened, rich, unpack, worksheet
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 
+from runsheet.destinations.a1 import letters
 from runsheet.destinations.base import RowsRefused
 from runsheet.destinations.gsheet import finder, marks, reader
 from runsheet.destinations.gsheet.batch import Json
@@ -221,7 +222,7 @@ class GsheetDestination:
         used = now.used if plan.new else now.used + self._used_beyond(now)
         if used >= now.columns:
             return 0
-        span = (reader.letters(used), reader.letters(now.columns - 1))
+        span = (letters(used), letters(now.columns - 1))
         return now.columns - used - self._sheets.width(now.title, span)
 
     def _cells_elsewhere(self, tab: int | None) -> int:

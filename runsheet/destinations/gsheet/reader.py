@@ -101,16 +101,6 @@ def row_ids(columns: Mapping[str, Sequence[str]], *, filled: bool) -> Iterator[R
             yield RowId(text, at(projects, index).strip(), index, full)
 
 
-def letters(index: int) -> str:
-    """A column's name: 0 is A, 26 is AA."""
-    name = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name
-
-
 def at(cells: Sequence[str], index: int) -> str:
     """A text of a column or row whose trailing blanks are left out."""
     return cells[index] if index < len(cells) else ""

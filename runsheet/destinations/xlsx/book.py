@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from runsheet.destinations.a1 import column, letters
 from runsheet.destinations.xlsx import markup as xml
-from runsheet.destinations.xlsx.cell_xml import column, letters
 from runsheet.destinations.xlsx.markup import MAIN, RELATIONS, STRICT, Document, Edit, Unfit
 from runsheet.destinations.xlsx.package import Package
 

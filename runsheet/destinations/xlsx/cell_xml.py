@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache
 
 from runsheet import cells
+from runsheet.destinations.a1 import column, letters
 from runsheet.destinations.xlsx.markup import Unfit, text
 from runsheet.model import Cell
 
@@ -24,26 +24,6 @@ _LIKE_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _EPOCH_1900 = datetime(1899, 12, 30)
 _FIRST_1900 = datetime(1900, 3, 1)
 _EPOCH_1904 = datetime(1904, 1, 1)
-
-
-@cache
-def letters(index: int) -> str:
-    """The name of a column: 0 is A, 26 is AA."""
-    name = ""
-    index += 1
-    while index:
-        index, digit = divmod(index - 1, 26)
-        name = chr(65 + digit) + name
-    return name
-
-
-@cache
-def column(name: str) -> int:
-    """The index of a column by its letters."""
-    index = 0
-    for letter in name:
-        index = index * 26 + ord(letter) - 64
-    return index - 1
 
 
 def place(ref: str) -> tuple[int, int]:

@@ -7,9 +7,9 @@ import io
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx import markup as xml
 from runsheet.destinations.xlsx.book import NOTES
-from runsheet.destinations.xlsx.cell_xml import letters
 from runsheet.destinations.xlsx.package import Package
 from runsheet.errors import MissingPackage
 from runsheet.model import Cell, Column

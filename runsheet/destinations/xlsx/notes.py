@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runsheet import ledger
+from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx.book import MARK, NOTES, Book
-from runsheet.destinations.xlsx.cell_xml import Calendar, letters, render
+from runsheet.destinations.xlsx.cell_xml import Calendar, render
 from runsheet.destinations.xlsx.markup import MAIN, Unfit
 from runsheet.destinations.xlsx.package import Package
 from runsheet.destinations.xlsx.sheet import measure

@@ -7,8 +7,9 @@ areas in advance), its element and style are kept and only the value goes in.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx import markup as xml
-from runsheet.destinations.xlsx.cell_xml import Area, Calendar, is_date, letters, render
+from runsheet.destinations.xlsx.cell_xml import Area, Calendar, is_date, render
 from runsheet.destinations.xlsx.markup import Edit
 from runsheet.destinations.xlsx.sheet import Layout
 from runsheet.destinations.xlsx.spans import Span, find

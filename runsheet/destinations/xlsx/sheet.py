@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
+from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx import markup as xml
-from runsheet.destinations.xlsx.cell_xml import ROWS, Area, letters, place
+from runsheet.destinations.xlsx.cell_xml import ROWS, Area, place
 from runsheet.destinations.xlsx.markup import MAIN, STRICT, Unfit
 
 _CELL, _VALUE, _ROW = f"{MAIN} c", f"{MAIN} v", f"{MAIN} row"
