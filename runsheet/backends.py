@@ -72,13 +72,14 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
     if problems := missing(config, setup.environ, setup.sheet):
         raise ConfigError("config.json lacks what a Google spreadsheet needs:", problems)
     from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
-    from runsheet.destinations.gsheet import client as google
+    from runsheet.destinations.gsheet.client import Google
+    from runsheet.destinations.gsheet.credentials import SCOPE_NAMES, SCOPE_SHEETS, load_key
 
     name = setup.sheet or config.SPREADSHEET_NAME
-    scopes = [google.SCOPE_SHEETS] + ([] if spreadsheet_key(name) else [google.SCOPE_NAMES])
+    scopes = [SCOPE_SHEETS] + ([] if spreadsheet_key(name) else [SCOPE_NAMES])
     endpoint = config.GOOGLE_API_ENDPOINT or setup.environ.get("GOOGLE_API_ENDPOINT", "")
-    credentials = google.load_key(_beside(setup, config.GCP_JSON), scopes)
-    client = google.Google(credentials, setup.clock, endpoint, config.ALLOW_HTTP)
+    credentials = load_key(_beside(setup, config.GCP_JSON), scopes)
+    client = Google(credentials, setup.clock, endpoint, config.ALLOW_HTTP)
     return GsheetDestination(
         client,
         name,

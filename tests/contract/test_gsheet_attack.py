@@ -20,7 +20,8 @@ from requests import Response
 
 from runsheet import sync
 from runsheet.destinations.gsheet import GsheetDestination
-from runsheet.destinations.gsheet.client import SCOPE_SHEETS, Google, _retry_after, load_key
+from runsheet.destinations.gsheet.client import Google, _retry_after
+from runsheet.destinations.gsheet.credentials import SCOPE_SHEETS, load_key
 from runsheet.errors import RunsheetError
 from runsheet.model import Run
 from runsheet.sources.base import Query

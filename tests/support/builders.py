@@ -10,7 +10,8 @@ from runsheet.clock import Clock
 from runsheet.columns import Choice, Header
 from runsheet.destinations.base import Destination
 from runsheet.destinations.gsheet import GsheetDestination
-from runsheet.destinations.gsheet.client import SCOPE_NAMES, SCOPE_SHEETS, Google, load_key
+from runsheet.destinations.gsheet.client import Google
+from runsheet.destinations.gsheet.credentials import SCOPE_NAMES, SCOPE_SHEETS, load_key
 from runsheet.model import Run, Scope, Skip
 from runsheet.plan import Rules
 from runsheet.report import Report

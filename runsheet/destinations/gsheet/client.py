@@ -1,26 +1,23 @@
-"""The way to Google: credentials, transport, bounded retries, and Google's errors in our words.
+"""The way to Google: transport, bounded retries, and Google's errors in our words.
 
 gspread's HTTPClient does the talking. Its own retry is not used: it repeats writes blindly and
 never gives up (gspread issues 1596 and 1599). Reads are repeated here; a write is repeated only
 when the service said that it was not taken (429), otherwise its outcome is unknown: Unanswered.
 """
 
-import json
 import logging
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
-from google.auth.transport.requests import AuthorizedSession, Request
-from google.oauth2.service_account import Credentials as ServiceAccount
+from google.auth.transport.requests import AuthorizedSession
 from gspread.http_client import HTTPClient
-from gspread.utils import convert_credentials
 from requests import RequestException, Response
 
 from runsheet.clock import Clock
-from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError, Unanswered, Unreachable
+from runsheet.destinations.gsheet.credentials import LATER, NO_ACCOUNT, TokenTransport, converted_for
+from runsheet.errors import AccessError, NotFound, ServiceError, Unanswered, Unreachable
 from runsheet.hosts import check_http
 from runsheet.retry import Again, Policy
 
@@ -28,14 +25,9 @@ log = logging.getLogger(__name__)
 
 SHEETS = "https://sheets.googleapis.com/v4/spreadsheets"
 DRIVE_FILES = "https://www.googleapis.com/drive/v3/files"
-SCOPE_SHEETS = "https://www.googleapis.com/auth/spreadsheets"
-SCOPE_NAMES = "https://www.googleapis.com/auth/drive.metadata.readonly"
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two bytes of an answer. gspread's default is to wait forever."""
-
-TOKEN_TIMEOUT = 20.0
-"""Seconds for a token; google-auth's default is two minutes."""
 
 READS = Policy()
 """How long a request is repeated: six tries within two minutes, which outlasts a minute's quota."""
@@ -43,90 +35,13 @@ READS = Policy()
 NO_ANSWER_TRIES = 3
 """Tries when nobody answers at all: a minute more seldom brings a network back, the next tick may."""
 
-_LATER = frozenset({408, 429, 500, 502, 503, 504})
-DEFAULT_LOGIN = "default"
-"""A value of GCP_JSON: use the login that is there."""
-
 _NO_ANSWER = (RequestException, TransportError, ValueError)
 """No connection, or an answer that is cut: a 200 whose JSON does not parse is as good as none."""
 
-NO_ACCOUNT = "No account at hand? --source folders --destination xlsx needs none"
-
 
 class Rejected(ServiceError):
-    """Google refused a write as invalid (400). Whether the sheet moved or the request is wrong is
-    for the caller to find out by reading again."""
-
-
-def load_key(path: str, scopes: Sequence[str]) -> Any:
-    """Credentials from a service-account key file, or, when `path` is "" or "default", from where
-    Google's libraries look: GOOGLE_APPLICATION_CREDENTIALS, workload identity, gcloud's login.
-
-    Raises ConfigError when the file is missing or is no key, naming what to do.
-    """
-    if path in ("", DEFAULT_LOGIN):
-        return _from_environment(scopes)
-    from oauth2client.service_account import ServiceAccountCredentials
-
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        return ServiceAccountCredentials.from_json_keyfile_dict(data, list(scopes))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"GCP_JSON: there is no file {path}. Download a service-account key (JSON) from the Google "
-            f"Cloud console and name it in config.json. {NO_ACCOUNT}"
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"GCP_JSON: cannot read {path} ({error.strerror})") from error
-    except Exception as error:  # the key parsers below oauth2client raise anything
-        raise ConfigError(
-            f"GCP_JSON: {path} is not a service-account key file ({type(error).__name__}: {error}). "
-            f"Download a JSON key from the Google Cloud console. {NO_ACCOUNT}"
-        ) from error
-
-
-def _from_environment(scopes: Sequence[str]) -> Any:
-    """GOOGLE_APPLICATION_CREDENTIALS, workload identity or gcloud's own login."""
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
-
-    try:
-        credentials, _ = google.auth.default(scopes=list(scopes))
-    except DefaultCredentialsError as error:
-        raise ConfigError(
-            "no Google credentials: name a service-account key file in GCP_JSON, or set "
-            f"GOOGLE_APPLICATION_CREDENTIALS. {NO_ACCOUNT}"
-        ) from error
-    return credentials
-
-
-class _TokenTransport(Request):
-    """Asks for tokens with a short time-out, and without google-auth's own repetitions of failures:
-    those sleep where no stop signal is heard."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        response = super().__call__(*args, **{**kwargs, "timeout": TOKEN_TIMEOUT})  # type: ignore[no-untyped-call]
-        if response.status in _LATER:
-            text = f"the token endpoint answers HTTP {response.status}"
-            raise TransportError(text)  # type: ignore[no-untyped-call]
-        return response
-
-
-class _LocalAccount(ServiceAccount):
-    """A service account that asks no other host than the one it is used with.
-
-    google-auth looks up regional boundaries at a public Google host in a background thread; behind
-    a private endpoint that host is out of reach, and each process would log its retries.
-    """
-
-    def _is_regional_access_boundary_lookup_required(self) -> bool:
-        return False
-
-
-def _local(account: ServiceAccount) -> ServiceAccount:
-    return _LocalAccount(  # type: ignore[no-untyped-call]
-        account.signer, account.service_account_email, account._token_uri, scopes=account.scopes
-    )
+    """Google refused a request as invalid or too large. Whether the sheet moved or the request is
+    wrong is for the caller to find out by reading again."""
 
 
 class Google(HTTPClient):
@@ -144,18 +59,10 @@ class Google(HTTPClient):
         allow_http: Collection[str] = (),
         policy: Policy = READS,
     ) -> None:
-        try:
-            converted = convert_credentials(credentials)
-        except ValueError as error:
-            raise ConfigError(
-                f"GCP_JSON: the key file's private key is damaged ({error}): download it again. {NO_ACCOUNT}"
-            ) from error
-        if isinstance(converted, ServiceAccount):
-            check_http(converted._token_uri, allow_http, "token_uri of the key file")
-            converted = _local(converted) if endpoint else converted
+        converted = converted_for(credentials, allow_http, local=bool(endpoint))
         if endpoint:
             check_http(endpoint, allow_http, "GOOGLE_API_ENDPOINT")
-        self._transport = _TokenTransport()
+        self._transport = TokenTransport()
         session = AuthorizedSession(converted, auth_request=self._transport)  # type: ignore[no-untyped-call]
         super().__init__(converted, session)
         self.auth = converted
@@ -197,7 +104,7 @@ class Google(HTTPClient):
                 response = self._send("post", path, data=body, headers={"Content-Type": "application/json"})
             except _NO_ANSWER as error:
                 raise Unanswered(f"no answer to a write ({_cause(error)})") from error
-            if response.status_code in _LATER and response.status_code != 429:
+            if response.status_code in LATER and response.status_code != 429:
                 raise Unanswered(f"a write was answered by {_status(response)}")
             self._check(response, what)
 
@@ -239,7 +146,7 @@ class Google(HTTPClient):
     def _error(self, response: Response, what: str) -> Exception:
         # Never APIError.code: it is -1 for the HTML that Google's front ends answer with.
         status, text = response.status_code, _message(response)
-        if status == 400:
+        if status in (400, 413):
             return Rejected(text)
         if status == 401:
             return AccessError(f"Google does not accept the credentials of {self.email}: {text}")
@@ -254,7 +161,7 @@ class Google(HTTPClient):
                 f"share the spreadsheet with this address as editor. {NO_ACCOUNT}"
             )
         failure = Unreachable(f"Google answers {_status(response)}: {text}")
-        return Again(failure, _retry_after(response)) if status in _LATER else failure
+        return Again(failure, _retry_after(response)) if status in LATER else failure
 
     def _auth_error(self, error: GoogleAuthError) -> Exception:
         text = str(error.args[0]) if error.args else str(error)

@@ -18,8 +18,8 @@ from runsheet.destinations.gsheet.standing import Standing
 from runsheet.ledger import Note
 from runsheet.model import Plan, Row
 
-OVERHEAD_BYTES = 40_000
-"""Room in a request for the guards of a hundred columns, and for what a row's estimate misses."""
+OVERHEAD_BYTES = 20_000
+"""Room in a request for its frame, and for what the estimate of a row misses."""
 
 SPARE_ROWS = 100
 """Blank rows of a new tab, below the table."""
@@ -37,12 +37,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Requests that are applied together, the rows in them, and how the sheet stands afterwards."""
+    """Requests that are applied together, the rows in them, and how the sheet has to stand before."""
 
     requests: list[Json]
     rows: Sequence[Row]
     before: Standing
-    after: Standing
 
 
 def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> Iterator[Batch]:
@@ -64,7 +63,7 @@ def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> I
         requests += writer.widths() if number == 0 else []
         requests += writer.notes([*(plan.notes if number == 0 else ()), *ledger.added(rows)])
         row += len(rows)
-        yield Batch(requests, rows, before, writer.standing)
+        yield Batch(requests, rows, before)
 
 
 class _Writer:
