@@ -108,8 +108,8 @@ def build(
     `adopted` are the placements of `columns.adopt`, empty for a sheet that carries marks; they are
     made only together with candidates, whose values tell which columns are ours. A candidate that
     comes twice counts once. An empty worksheet starts over: what the book-keeping knew of it no
-    longer counts (P4). Raises SheetError when the run_id column is gone from a sheet of ours, or a
-    worksheet is not ours.
+    longer counts (P4). Raises SheetError when the run_id column or most headers are gone from a
+    sheet of ours, or a worksheet is not ours.
     """
     _check(shape, adopted)
     book = ledger.parse(content.notes or ())
@@ -165,6 +165,12 @@ def _nothing(shape: Shape, content: Content, notes: Iterable[Note]) -> Plan:
 
 def _check(shape: Shape, adopted: Collection[Placed]) -> None:
     keys = {owned.key for owned in shape.owned} | {placed.column.key for placed in adopted}
+    titled = sum(1 for owned in shape.owned if owned.title.strip())
+    if shape.owned and titled * 2 < len(shape.owned):
+        raise SheetError(
+            f"row 1 of the worksheet shows only {titled} of our {len(shape.owned)} headers: put the header "
+            "back into row 1, or clear the worksheet to start over. Nothing was written"
+        )
     if shape.empty or "run_id" in keys:
         return
     if shape.owned:

@@ -510,3 +510,15 @@ class TestSize:
         """{"Learning Rate": "lr"} gives the column its title."""
         desk.tick(RUNS, rules("run_id", Header("lr", "Learning Rate"), dynamic=()))
         assert desk.values()[:2] == [["run_id", "Learning Rate"], ["run0000", 0.1]]
+
+
+def test_a_title_above_the_header_stops_the_tick(desk: Desk) -> None:
+    """A row inserted above the header: new columns would get their titles in the wrong row."""
+    desk.tick(RUNS)
+    tab = desk.document.tab("runs")
+    tab.insert_rows(1)
+    tab.put("A1", "Our experiments")
+    before = desk.document.snapshot()
+    with pytest.raises(SheetError, match="only 1 of our 6 headers"):
+        desk.tick([*RUNS, run(8, config={"fresh": 1})])
+    assert desk.document.snapshot() == before

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from runsheet.destinations.gsheet import marks
@@ -73,7 +74,10 @@ def by_start(ranges: Sequence[Answer]) -> dict[int, list[str]]:
 
 def texts(item: Answer) -> list[list[str]]:
     """The columns of one value range. Trailing blanks are left out by the service."""
-    columns = item.get("valueRange", {}).get("values", [])
+    span = item.get("valueRange", {})
+    columns = span.get("values", [])
+    if span.get("majorDimension") == "ROWS":  # a private endpoint may not turn them for us
+        columns = list(zip_longest(*columns, fillvalue=""))
     return [[_text(value) for value in column] for column in columns]
 
 
