@@ -30,8 +30,9 @@ def test_texts(span: dict[str, Any], columns: list[list[str]]) -> None:
         ("'_runsheet'!A:A", True),
         ("_runsheet!A1", True),
         ("_runsheet!$A$1:$A$2", True),
-    ]
-    + [("_runsheet!B1:B20", False), ("_runsheet!AA1:AA20", False)],
+        ("_runsheet!B1:B20", False),
+        ("_runsheet!AA1:AA20", False),
+    ],
 )
 def test_column_a(area: str, first: bool) -> None:
     """The book-keeping is appended in column A, so it has to be read there."""
