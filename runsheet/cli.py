@@ -8,14 +8,14 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import click
 
-from runsheet import __version__, config, doctor, health, logs
+from runsheet import __version__, backends, config, doctor, forget, health, logs
 from runsheet.clock import Clock
 from runsheet.daemon import Daemon, run_until_signal
 from runsheet.errors import ConfigError, RunsheetError
@@ -112,7 +112,8 @@ def sync_command(
 ) -> None:
     """Append runs that are not in the sheet yet, now and every MINUTES.
 
-    The other commands are `doctor`, which checks a set-up, and `health`.
+    The other commands are `doctor`, which checks a set-up, `forget`, which lets deleted runs back
+    in, and `health`.
     """
     clock = Clock()
     with _exit_codes(verbose):
@@ -143,6 +144,26 @@ def doctor_command(**place: Any) -> None:
             click.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.what}: {finding.text}")
         if not all(finding.good for finding in findings):
             sys.exit(FAILED)
+
+
+@commands.command("forget")
+@click.argument("run_ids", nargs=-1, metavar="[RUN_ID]...")
+@click.option("--all", "everything", is_flag=True, help="All runs whose rows were deleted.")
+@_with(*PLACE)
+def forget_command(run_ids: tuple[str, ...], everything: bool, **place: Any) -> None:
+    """Let runs back in whose rows were deleted by hand: the next tick appends them again."""
+    with _exit_codes(verbose=False):
+        logs.set_up("", verbose=False)
+        if bool(run_ids) == everything:
+            raise ConfigError("name the runs to forget, or --all")
+        where = _place(place)
+        with closing(backends.destination(where.setup(where.load(), Clock()))) as destination:
+            outcome = forget.forget(destination, None if everything else run_ids)
+        click.echo(f"forgotten: {', '.join(outcome.back) or 'nothing'}")
+        if outcome.standing:
+            click.echo(f"their rows are in the sheet: {', '.join(outcome.standing)}")
+        if outcome.unknown:
+            click.echo(f"never added: {', '.join(outcome.unknown)}")
 
 
 @commands.command("health")

@@ -8,6 +8,7 @@ packs many into few. Pure: no I/O.
     found     project  ids of rows that stood there when the sheet was adopted, or when the
                        book-keeping was made again; the project is what its cell shows
     start     -        the worksheet was found empty and starts over: forget what stands above
+    forget    -        ids that may come back although their rows were deleted: take them from above
     column    path     the key of a column that was made or adopted; the path it shows, if known
 
 A run whose id is here but not in the sheet was deleted by a person, and stays out (P4); the same
@@ -71,6 +72,10 @@ def parse(notes: Iterable[Note]) -> Ledger:
             ids[scope].update(map(_unword, text.split()))
         elif kind == "found":
             found[_unword(where)].update(map(_unword, text.split()))
+        elif kind == "forget":
+            words = set(map(_unword, text.split()))
+            for known in (*ids.values(), *found.values()):
+                known -= words
         elif kind == "start":
             ids.clear()
             found.clear()
@@ -126,6 +131,11 @@ def column(key: str, path: str) -> Note:
 START: Note = ("start", "", "")
 
 
+def forget(ids: Iterable[str]) -> list[Note]:
+    """The notes that let deleted runs back in."""
+    return list(_packed("forget", "", ids))
+
+
 def compact(notes: Sequence[Note]) -> list[Note] | None:
     """The same book-keeping in fewer rows; None when it is short enough as it is.
 
@@ -144,7 +154,7 @@ def compact(notes: Sequence[Note]) -> list[Note] | None:
 
 def _is_read(note: Note) -> bool:
     """Whether parse() takes something from a note."""
-    return _triple(note)[0] == "start" or parse([note]) != Ledger()
+    return _triple(note)[0] in ("start", "forget") or parse([note]) != Ledger()
 
 
 def _word(text: str) -> str:

@@ -245,3 +245,17 @@ class TestWorkbook:
         done = world.run(*flags, "--project", "team/other")
         assert done.returncode == 1
         assert "Kim" in _sentence(done.stderr)
+
+
+class TestForget:
+    def test_a_deleted_run_comes_back(self, world: World) -> None:
+        """forget RUN_ID lets a run back in; without a name or --all it is a usage error."""
+        assert world.run("--once").returncode == 0
+        gone = world.ids()[3]
+        world.document.tab("runs").delete_rows(5)
+        assert "1 deleted by hand" in world.run("--once").stdout
+        assert world.run("forget").returncode == 2
+        done = world.run("forget", gone)
+        assert (done.returncode, done.stdout.strip()) == (0, f"forgotten: {gone}")
+        assert f"added: {gone}" in world.run("--once").stdout
+        assert len(set(world.ids())) == len(world.ids()) == 12

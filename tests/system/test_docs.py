@@ -62,7 +62,7 @@ def first_words(rows: list[list[str]]) -> list[str]:
 def options() -> dict[str, set[str]]:
     """The flags of each command, as click knows them."""
     return {
-        name: {flag for param in command.params for flag in param.opts}
+        name: {flag for param in command.params if isinstance(param, click.Option) for flag in param.opts}
         for name, command in cli.commands.commands.items()
     }
 

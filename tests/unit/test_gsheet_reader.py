@@ -23,17 +23,17 @@ def test_texts(span: dict[str, Any], columns: list[list[str]]) -> None:
     assert reader.texts({"valueRange": span}) == columns
 
 
-@pytest.mark.parametrize(
-    ("area", "first"),
-    [
-        ("_runsheet!A1:A20", True),
-        ("'_runsheet'!A:A", True),
-        ("_runsheet!A1", True),
-        ("_runsheet!$A$1:$A$2", True),
-        ("_runsheet!B1:B20", False),
-        ("_runsheet!AA1:AA20", False),
-    ],
-)
+AREAS = {
+    "_runsheet!A1:A20": True,
+    "'_runsheet'!A:A": True,
+    "_runsheet!A1": True,
+    "_runsheet!$A$1:$A$2": True,
+    "_runsheet!B1:B20": False,
+    "_runsheet!AA1:AA20": False,
+}
+
+
+@pytest.mark.parametrize(("area", "first"), AREAS.items())
 def test_column_a(area: str, first: bool) -> None:
     """The book-keeping is appended in column A, so it has to be read there."""
     assert reader.begins_at_column_a({"valueRange": {"range": area}}) is first
