@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from runsheet import projects
 from runsheet.clock import Clock
-from runsheet.config import Config, missing
+from runsheet.config import Config
 from runsheet.destinations.base import Destination
 from runsheet.errors import ConfigError, MissingPackage
 from runsheet.sources.base import Source
@@ -69,8 +69,6 @@ def _folders(setup: Setup, where: str) -> Source:
 
 def _gsheet(setup: Setup, _where: str) -> Destination:
     config = setup.config
-    if problems := missing(config, setup.environ, setup.sheet):
-        raise ConfigError("config.json lacks what a Google spreadsheet needs:", problems)
     from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
     from runsheet.destinations.gsheet.client import Google
     from runsheet.destinations.gsheet.credentials import SCOPE_NAMES, SCOPE_SHEETS, load_key
@@ -121,6 +119,9 @@ def _find(known: Mapping[str, Callable[[Setup, str], T]], spec: str, flag: str) 
     name, _, where = spec.partition(":")
     if name not in known:
         raise ConfigError(f"{flag}: there is no {name!r}; there are {', '.join(known)}")
+
+    if where and name in ("wandb", "gsheet"):
+        raise ConfigError(f"{flag}: {name} takes nothing after the colon, and {where!r} stands there")
 
     def make(setup: Setup) -> T:
         try:

@@ -134,8 +134,19 @@ def _adopted(title: str, wanted: Mapping[str, str], choice: Choice, seen: Seen) 
         key = title if title in BUILTIN else "run_id"
     if key:
         return key, resolve(key, seen)
-    path = resolve(title, seen)
-    return (path, path) if path and allowed(path, choice.dynamic) else ("", "")
+    # Other columns only by the very name: a person's "Status" is not the config's `status`.
+    named = [path for path in (*seen.filled, *seen.marks) if title in _spellings(path)]
+    named = sorted((path for path in named if allowed(path, choice.dynamic)), key=_summary_first)
+    return (named[0], named[0]) if named else ("", "")
+
+
+def _spellings(path: str) -> tuple[str, str, str]:
+    """The titles that a path has here, and the one that the first script of this kind gave it."""
+    return path, bare(path), bare(path).replace("/", "_")
+
+
+def _summary_first(path: str) -> tuple[bool, str]:
+    return not path.startswith(SUMMARY), path
 
 
 def choose(

@@ -6,6 +6,7 @@ key is named by its path, and W&B keeps its own login.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -60,8 +61,8 @@ class Config(BaseModel):
     FILTERS: dict[str, Any] = Field(default_factory=dict, description="a W&B filter object")
     LIVE_ROWS: bool = Field(False, description="true or false")
     GOOGLE_API_ENDPOINT: str = Field("", description="a URL that replaces Google's, or nothing")
-    SOURCE: str = Field("wandb", description="wandb or folders[:DIR]")
-    DESTINATION: str = Field("gsheet", description="gsheet or xlsx[:FILE]")
+    SOURCE: str = Field("wandb", pattern=r"^(wandb|folders(:.*)?)$", description="wandb or folders[:DIR]")
+    DESTINATION: str = Field("gsheet", pattern=r"^(gsheet|xlsx(:.*)?)$", description="gsheet or xlsx[:FILE]")
 
     @field_validator("TIMEZONE")
     @classmethod
@@ -129,11 +130,21 @@ class Config(BaseModel):
         return tuple(self.DYNAMIC_HEADERS)
 
 
-def load(path: str = DEFAULT_PATH, *, required: bool = True) -> Config:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the command line and the environment say beside the file: they may make a key needless."""
+
+    destination: str = ""
+    sheet: str = ""
+    login: bool = False
+
+
+def load(path: str = DEFAULT_PATH, *, required: bool = True, typed: Typed | None = None) -> Config:
     """Read and check a configuration.
 
-    Raises ConfigError with every problem found. A file that is not there is an error if
-    `required`, otherwise the defaults hold.
+    Raises ConfigError with every problem found; with `typed` also those of what a Google
+    spreadsheet needs, if it goes there. A file that is not there is an error if `required`,
+    otherwise the defaults hold.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -142,15 +153,15 @@ def load(path: str = DEFAULT_PATH, *, required: bool = True) -> Config:
             return Config()
         raise ConfigError(
             f"there is no configuration {path}: copy config.json of the project and fill it in, or name "
-            "yours with --config_path. (--source folders --destination xlsx needs none.)"
+            "yours with --config_path. (--source folders --destination xlsx alone needs none.)"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-    return parse(text, path)
+    return parse(text, path, typed)
 
 
-def parse(text: str, path: str = DEFAULT_PATH) -> Config:
-    """Check the text of a configuration. Raises ConfigError with every problem found."""
+def parse(text: str, path: str = DEFAULT_PATH, typed: Typed | None = None) -> Config:
+    """Check the text of a configuration. Raises ConfigError as `load` does."""
     twice: list[Problem] = []
     try:
         data = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, twice))
@@ -162,35 +173,32 @@ def parse(text: str, path: str = DEFAULT_PATH) -> Config:
         raise ConfigError(f"{path} is not a configuration: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f'{path} has to hold a JSON object {{"KEY": value, …}}')
+    problems = [*twice, *_missing(data, typed)]
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{path} has problems:", [*twice, *_problems(error)]) from error
-    if twice:
-        raise ConfigError(f"{path} has problems:", twice)
+        raise ConfigError(f"{path} has problems:", [*problems, *_problems(error)]) from error
+    if problems:
+        raise ConfigError(f"{path} has problems:", problems)
     return config
 
 
-def missing(config: Config, environ: Mapping[str, str], sheet: str) -> list[Problem]:
-    """What a Google spreadsheet needs and this configuration lacks. `sheet` is --sheet_name."""
-    problems = []
-    if not config.GCP_JSON and not environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        problems.append(
-            Problem(
-                "GCP_JSON",
-                "required for Google Sheets: the path of a service-account key file (or set "
-                "GOOGLE_APPLICATION_CREDENTIALS)",
-            )
-        )
-    if not config.FIXED_HEADERS:
-        problems.append(
-            Problem("FIXED_HEADERS", 'required for Google Sheets: a list of keys, such as ["run_id"]')
-        )
-    if not (sheet or config.SPREADSHEET_NAME):
-        problems.append(
-            Problem("SPREADSHEET_NAME", "required for Google Sheets: a title, URL or key (or --sheet_name)")
-        )
-    return problems
+def _missing(data: Mapping[str, Any], typed: Typed | None) -> list[Problem]:
+    """What a Google spreadsheet needs and these keys lack."""
+    if typed is None or (typed.destination or data.get("DESTINATION") or "gsheet") != "gsheet":
+        return []
+    needs = {
+        "GCP_JSON": "the path of a service-account key file (or set GOOGLE_APPLICATION_CREDENTIALS). "
+        "No account at hand? --source folders --destination xlsx needs none",
+        "FIXED_HEADERS": 'a list of keys, such as ["run_id"]',
+        "SPREADSHEET_NAME": "a title, URL or key (or --sheet_name)",
+    }
+    there = {"GCP_JSON": typed.login, "SPREADSHEET_NAME": bool(typed.sheet)}
+    return [
+        Problem(key, f"required for Google Sheets: {text}")
+        for key, text in needs.items()
+        if not (data.get(key) or there.get(key))
+    ]
 
 
 def with_entity(project: str, entity: str) -> str:

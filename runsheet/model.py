@@ -60,10 +60,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Something a source left out, and why. `what` names a run or a folder."""
+    """Something a source left out, and why. `what` names a run or a folder.
+
+    `count`: how many runs it stands for; 0 for a remark on a run that was not left out.
+    """
 
     what: str
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,8 @@ class Report:
     def remarks(self) -> list[str]:
         """Lines for a person, each about something that this tick met."""
         lines = []
-        if not self.seen and not self.failed:
-            lines.append("no run was found: check the project, and which directory or login is used")
+        if not (self.seen or self.failed or self.skips):
+            lines.append("no run was found: check the project or directory, --user_name and FILTERS")
         if self.over:
             lines.append("the worksheet was found empty: it starts over with all runs")
         if self.lost_notes:
@@ -109,7 +109,10 @@ class Report:
         return f"{self.added:,} added"
 
     def _skip_reasons(self) -> Counter[str]:
-        return Counter(skip.reason for skip in self.skips)
+        reasons: Counter[str] = Counter()
+        for skip in self.skips:
+            reasons[skip.reason] += skip.count
+        return +reasons
 
 
 def _count(number: int, noun: str) -> str:

@@ -74,7 +74,7 @@ def tick(
     return Report(
         seen=pulled.count,
         added_ids=tuple(writing.added),
-        columns_added=tuple(column.title for column in decision.plan.new),
+        columns_added=tuple(column.title for column in decision.plan.new if writing.added),
         waiting=dict(pulled.waiting),
         skips=(*pulled.skips, *writing.skips),
         deleted=decision.deleted,

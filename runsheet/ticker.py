@@ -37,8 +37,10 @@ class Place:
     def load(self) -> config.Config:
         """The configuration as it stands now. A file that was named has to exist; the default one
         only for a spreadsheet, which cannot do without. Raises ConfigError."""
-        named = self.config_path != config.DEFAULT_PATH
-        return config.load(self.config_path, required=named or backends.needs_config(self.destination))
+        required = self.config_path != config.DEFAULT_PATH or backends.needs_config(self.destination)
+        login = bool(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"))
+        typed = config.Typed(self.destination, self.sheet_name, login)
+        return config.load(self.config_path, required=required, typed=typed)
 
     def setup(self, settings: config.Config, clock: Clock) -> backends.Setup:
         return backends.Setup(

@@ -522,3 +522,13 @@ def test_a_title_above_the_header_stops_the_tick(desk: Desk) -> None:
     with pytest.raises(SheetError, match="only 1 of our 6 headers"):
         desk.tick([*RUNS, run(8, config={"fresh": 1})])
     assert desk.document.snapshot() == before
+
+
+def test_a_netrc_is_not_sent_to_google(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P8: W&B's login may be in ~/.netrc; what stands there for other hosts must not replace our token."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\ndefault login you password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    desk.tick(RUNS)
+    assert desk.ids() == [r.id for r in RUNS]

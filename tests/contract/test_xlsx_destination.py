@@ -16,6 +16,7 @@ from runsheet.clock import Clock
 from runsheet.destinations.a1 import column, letters
 from runsheet.destinations.xlsx import XlsxDestination
 from runsheet.destinations.xlsx.cell_xml import unescaped
+from runsheet.errors import ConfigError, SheetError
 from runsheet.model import Cell
 from tests.contract.destination_contract import DestinationContract, Place
 from tests.support.builders import run, tick
@@ -142,3 +143,36 @@ def test_two_tables_in_one_workbook(tmp_path: Path) -> None:
     for worksheet in ("one", "two"):
         ids = [row[0] for row in book[worksheet].iter_rows(values_only=True)]
         assert ids == ["run_id", "run0001", "run0002"]
+
+
+def _book(path: Path, *rows: list[Any], protect: bool = False) -> Path:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "runs"
+    for row in rows:
+        sheet.append(row)
+    sheet.protection.sheet = protect
+    book.save(path)
+    return path
+
+
+def test_adopting_a_workbook_is_no_loss(tmp_path: Path) -> None:
+    """A workbook that never had book-keeping has lost none."""
+    path = _book(tmp_path / "runs.xlsx", ["run_id", "name"], ["run0001", "kim"])
+    report = tick(XlsxDestination(path, clock=Clock()), [run(1), run(2)])
+    assert (report.added_ids, report.lost_notes) == (("run0002",), False)
+
+
+def test_a_protected_worksheet_is_left_alone(tmp_path: Path) -> None:
+    """Protection is a person's wish, with or without a password."""
+    path = _book(tmp_path / "runs.xlsx", ["run_id", "name"], protect=True)
+    before = path.read_bytes()
+    with pytest.raises(SheetError, match="protected"):
+        tick(XlsxDestination(path, clock=Clock()), [run(1)])
+    assert path.read_bytes() == before
+
+
+def test_a_name_that_is_no_workbook(tmp_path: Path) -> None:
+    """A workbook under another ending would be opened by nothing."""
+    with pytest.raises(ConfigError, match=r"\.xlsx"):
+        XlsxDestination(tmp_path / "runs.csv", clock=Clock())

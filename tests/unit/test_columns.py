@@ -254,3 +254,15 @@ def test_the_order_of_runs_does_not_matter() -> None:
     paths: list[Any] = ["config.b", "summary.a", "config.a", "summary.A", "config.x/y", "config.x_y"]
     choice = Choice(fixed("x-y", "nothing"))
     assert new(choice, seen_paths(*paths)) == new(choice, seen_paths(*reversed(paths)))
+
+
+def test_a_persons_column_is_not_taken_for_a_value_of_runs() -> None:
+    """Beside the fixed headers only the very name of a value makes a column ours: not "Status"."""
+    seen = Seen()
+    seen.add({"run_id": "a", "config.status": "s", "summary.val/dice": 0.5, "config.lr": 0.1})
+    placed = columns.adopt(["run_id", "Status", "val_dice", "lr", "LR"], Choice((Header("run_id"),)), seen)
+    assert {item.column.path: item.index for item in placed} == {
+        "run_id": 0,
+        "summary.val/dice": 2,
+        "config.lr": 3,
+    }

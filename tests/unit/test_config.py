@@ -8,7 +8,7 @@ import pytest
 
 from runsheet import config
 from runsheet.columns import Header
-from runsheet.config import Config
+from runsheet.config import Config, Typed
 from runsheet.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,7 @@ def good(**content: Any) -> Config:
 
 def test_the_shipped_file_is_valid() -> None:
     """What ships loads, and lacks nothing that a spreadsheet needs."""
-    shipped = config.load(str(ROOT / "config.json"))
-    assert config.missing(shipped, {}, "") == []
+    shipped = config.load(str(ROOT / "config.json"), typed=Typed())
     assert Header("learning_rate", "Learning Rate") in shipped.headers
 
 
@@ -234,14 +233,32 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
         config.load(str(path), required=False)
 
 
-MISSING: dict[str, tuple[dict[str, Any], dict[str, str], str, set[str]]] = {
-    "all": ({}, {}, "", {"GCP_JSON", "FIXED_HEADERS", "SPREADSHEET_NAME"}),
-    "none": ({"GCP_JSON": "k", "FIXED_HEADERS": ["a"], "SPREADSHEET_NAME": "s"}, {}, "", set()),
-    "flag and environment": ({"FIXED_HEADERS": ["a"]}, {"GOOGLE_APPLICATION_CREDENTIALS": "k"}, "s", set()),
+FULL = {"GCP_JSON": "k", "FIXED_HEADERS": ["a"], "SPREADSHEET_NAME": "s"}
+MISSING: dict[str, tuple[dict[str, Any], Typed, set[str]]] = {
+    "all": ({}, Typed(), {"GCP_JSON", "FIXED_HEADERS", "SPREADSHEET_NAME"}),
+    "none": (FULL, Typed(), set()),
+    "flag and environment": ({"FIXED_HEADERS": ["a"]}, Typed(sheet="s", login=True), set()),
+    "a workbook by flag": ({}, Typed(destination="xlsx:a.xlsx"), set()),
+    "a workbook by key": ({"DESTINATION": "xlsx"}, Typed(), set()),
+    "a spreadsheet after all": (
+        {"DESTINATION": "xlsx"},
+        Typed(destination="gsheet"),
+        {"GCP_JSON", "FIXED_HEADERS", "SPREADSHEET_NAME"},
+    ),
+    "with other problems": (
+        {"GCP_JSON": "k", "MAX_COLUMNS": "5", "SOURCE": "csv", "DESTINATION": "gsheet"},
+        Typed(),
+        {"FIXED_HEADERS", "SPREADSHEET_NAME", "MAX_COLUMNS", "SOURCE"},
+    ),
 }
 
 
-@pytest.mark.parametrize(("content", "environ", "sheet", "keys"), MISSING.values(), ids=MISSING)
-def test_missing(content: dict[str, Any], environ: dict[str, str], sheet: str, keys: set[str]) -> None:
-    """What a Google spreadsheet needs is asked for all at once."""
-    assert {problem.key for problem in config.missing(good(**content), environ, sheet)} == keys
+@pytest.mark.parametrize(("content", "typed", "keys"), MISSING.values(), ids=MISSING)
+def test_missing(content: dict[str, Any], typed: Typed, keys: set[str]) -> None:
+    """What a Google spreadsheet needs is asked for all at once, with all other problems."""
+    found: set[str] = set()
+    try:
+        config.parse(json.dumps(content), typed=typed)
+    except ConfigError as error:
+        found = {problem.key for problem in error.problems}
+    assert found == keys

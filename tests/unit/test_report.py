@@ -73,3 +73,11 @@ def test_a_dry_run_shows_its_plan() -> None:
 def test_only_a_dry_run_has_a_plan_to_show() -> None:
     """No cell of a run is printed by a tick that writes."""
     assert Report(added_ids=("id",) * 1).plan_lines() == []
+
+
+def test_skips_are_counted_as_runs() -> None:
+    """A skip may stand for many runs, and a remark on a run that was added for none."""
+    skips = (Skip("demo", "of other projects (a, b)", count=4), Skip("x", "its config is no JSON", count=0))
+    line = Report(seen=1, added_ids=("x",), skips=skips).line()
+    assert "skipped: 4 of other projects (a, b)" in line
+    assert "no JSON" not in line

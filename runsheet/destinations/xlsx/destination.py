@@ -36,7 +36,7 @@ from runsheet.destinations.xlsx.markup import Unfit
 from runsheet.destinations.xlsx.notes import Notes
 from runsheet.destinations.xlsx.package import Package
 from runsheet.destinations.xlsx.patch import Patch
-from runsheet.destinations.xlsx.refusal import check_title, check_writable, translated
+from runsheet.destinations.xlsx.refusal import check_name, check_title, check_writable, translated
 from runsheet.destinations.xlsx.sheet import Layout
 from runsheet.destinations.xlsx.strings import resolve
 from runsheet.errors import Changed, NotFound
@@ -87,6 +87,7 @@ class XlsxDestination:
         columns_room: int = 100,
         disk: xlsx_disk.Disk | None = None,
     ) -> None:
+        check_name(path)
         check_title(worksheet)
         self._given = Path(path)
         self._worksheet = worksheet
@@ -126,7 +127,7 @@ class XlsxDestination:
             rows: tuple[RowId, ...] = ()
             if shape.exists:
                 rows = self._ids(opened, shape, adopted, token)
-            return Content(rows, _notes(opened, rows))
+            return Content(rows, _notes(opened))
 
     def apply(self, plan: Plan) -> Iterator[int]:
         """Write the plan as one batch, or raise and leave the file as it was."""
@@ -278,8 +279,8 @@ def _owned(opened: _Opened, tab: Tab, header: Sequence[str]) -> tuple[Owned, ...
     return tuple(by_index[index] for index in sorted(by_index))
 
 
-def _notes(opened: _Opened, rows: Sequence[RowId]) -> tuple[tuple[str, ...], ...] | None:
+def _notes(opened: _Opened) -> tuple[tuple[str, ...], ...] | None:
     """The book-keeping; None when its tab is gone from a workbook that we have written."""
-    if not opened.notes.part and (opened.book.last_mark or rows):
+    if not opened.notes.part and opened.book.last_mark:
         return None
     return tuple(opened.notes.rows)

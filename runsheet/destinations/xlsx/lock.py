@@ -42,7 +42,7 @@ def _head(lock: Path) -> bytes:
 
 def _sentence(path: Path, lock: Path, program: str, owner: str, age: timedelta) -> str:
     who = owner or "somebody"
-    text = f"{path} is open in {program} by {who}, since {_ago(age)}: the next tick tries again"
+    text = f"{path} is open in {program} by {who}, since {_ago(age)}: close it there, then try again"
     if age >= OLD:
         text += f". If {program} is closed there, delete {lock}, which it left behind"
     return text

@@ -50,6 +50,11 @@ class Patch:
         """The parts to write, by member name. Raises SheetError when the plan does not fit."""
         part, source = self._sheet()
         layout = self.layout or _measure(source)
+        if layout.protected:
+            raise SheetError(
+                f"the worksheet {self.tab} is protected: take the protection off (Review, Unprotect Sheet), "
+                "or name another tab with WORKSHEET. Nothing was written"
+            )
         block = _block(self.plan, layout)
         changes = Changes(self.tab, marks=self._marks(block))
         if block.titles or block.rows:
@@ -219,4 +224,5 @@ def _filter(layout: Layout, block: Block, ours: Area) -> tuple[Area | None, Area
     if layout.auto_filter is None or "ref" not in layout.auto_filter.attrs:
         return None, None
     old = Area.parse(layout.auto_filter.attrs["ref"])
-    return old, xlsx_table.grown(old, block, ours, wider=True)
+    # New rows belong under a person's filter, new columns need not.
+    return old, xlsx_table.grown(old, block, ours, wider=False)

@@ -50,6 +50,12 @@ def check_title(worksheet: str) -> None:
         )
 
 
+def check_name(path: str | Path) -> None:
+    """Raise ConfigError for a name by which no program would know a workbook."""
+    if Path(path).suffix.lower() not in (".xlsx", ".xlsm"):
+        raise ConfigError(f"--destination xlsx:{path}: the name of a workbook has to end with .xlsx")
+
+
 def check_writable(path: Path) -> None:
     """Renaming would replace a read-only file without a word; its owner meant something by it."""
     if path.exists() and not path.stat().st_mode & 0o222:
@@ -69,4 +75,5 @@ def _os_sentence(path: Path, error: OSError) -> str:
         return f"{where} may not be read or written by this account ({error.strerror}). Nothing was written"
     if error.errno == errno.EISDIR:
         return f"{path} is a folder: name a file in it, such as {path}/runs.xlsx"
-    return f"{path} could not be read or written ({error.strerror or error}). The file is as it was"
+    text = f"{path} could not be read or written ({error.strerror or error}). Nothing was written"
+    return f"{text}: name another place with --destination xlsx:FILE"

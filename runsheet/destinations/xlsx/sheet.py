@@ -60,6 +60,7 @@ class Layout:
     formulas: bool = False
     dimension: Tag | None = None
     auto_filter: Tag | None = None
+    protected: bool = False
     columns: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
@@ -229,6 +230,8 @@ class _Scan:
             self._views = True  # may hold filters of their own
         elif name == "autoFilter" and not self._views:
             layout.auto_filter = Tag(self._parser.CurrentByteIndex, attrs)
+        elif name == "sheetProtection":
+            layout.protected = attrs.get("sheet", "0") in ("1", "true")
         elif name == "col":
             style = int(attrs.get("style", 0))
             layout.columns.append((int(attrs["min"]) - 1, int(attrs["max"]) - 1, style))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from runsheet.errors import AccessError, ConfigError, NotFound, RunsheetError, ServiceError, Unreachable
 
+RELOGIN = "Log in again with `wandb login --relogin`, or set WANDB_API_KEY; --host names a server of your own"
+
 LOGIN = (
     "no login for W&B at {host} was found: run `wandb login`, or set WANDB_API_KEY; without an account,"
     " `--source folders --destination xlsx` puts the run folders of this machine into a workbook"
@@ -67,7 +69,8 @@ def explain(error: BaseException, host: str) -> Failure:
     if "WandbApiFailedError" not in kinds:
         return _local(chain[0], kinds, words, host)
     if status in (401, 403) or DENIED.search(words):
-        return Failure(AccessError(f"W&B at {host} does not accept this login: {_line(words, status)}"))
+        text = f"W&B at {host} does not accept this login: {_line(words, status)}. {RELOGIN}"
+        return Failure(AccessError(text))
     if DEAD.search(words):
         return _dead(host)
     if REFUSED.search(words) or status in (400, 422):
@@ -101,9 +104,8 @@ def _gave_up(words: str, host: str) -> Failure:
     cause = next((text for pattern, text in NETWORK if pattern.search(words)), _line(words))
     if cause == "the secure connection failed" and (found := NETWORK[-1][0].search(words)):
         cause += f" ({found[0].strip()})"
-    return Failure(
-        Unreachable(f"W&B at {host} cannot be reached: {cause}{after}"), smaller="in time" in cause
-    )
+    text = f"W&B at {host} cannot be reached: {cause}{after}. Check the network, and --host"
+    return Failure(Unreachable(text), smaller="in time" in cause)
 
 
 def _local(error: BaseException, kinds: set[str], words: str, host: str) -> Failure:

@@ -124,7 +124,7 @@ def _read(node: Mapping[str, Any], name: str, scope: Scope, app: str) -> Iterato
         config=config,
         summary=summary,
     )
-    yield from (Skip(what, reason) for reason in lost.reasons)
+    yield from (Skip(what, reason, count=0) for reason in lost.reasons)
 
 
 def link(app: str, project: str, run: str) -> str:

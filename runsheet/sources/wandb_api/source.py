@@ -143,7 +143,10 @@ class WandbSource:
     def _found(self, data: Mapping[str, Any], path: str) -> Mapping[str, Any]:
         project = data.get("project")
         if project is None:
-            raise NotFound(f"W&B at {self._client.host} has no project {path}, or hides it from this login")
+            raise NotFound(
+                f"W&B at {self._client.host} has no project {path}, or hides it from this login: check the "
+                "name (ENTITY/PROJECT, as in the browser's address), and who is logged in"
+            )
         return project  # type: ignore[no-any-return]
 
     def _documented_pages(self, path: str, query: Query, order: str) -> Iterator[Page]:

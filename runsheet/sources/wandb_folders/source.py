@@ -64,7 +64,7 @@ class FolderSource:
             yield from self._group(group, query, others)
         if others:
             names = ", ".join(sorted(others))
-            yield Skip(project, f"{others.total()} runs are of other projects: {names}")
+            yield Skip(project, f"of other projects ({names})", count=others.total())
 
     def close(self) -> None:
         """Nothing is held."""
