@@ -112,9 +112,7 @@ def build(
     sheet of ours, or a worksheet is not ours.
     """
     _check(shape, adopted)
-    book = ledger.parse(content.notes or ())
-    over = shape.empty and bool(book.ids or book.columns)
-    book = Ledger() if over else book
+    book, over = _book(shape, content)
     choice = required(rules.choice, {c.scope for c in candidates} | set(book.ids))
     lost = content.notes is None
     trusted = bool(adopted) or lost
@@ -146,6 +144,13 @@ def build(
         notes=tuple(notes),
     )
     return Decision(plan, _deleted(known, shown), chosen.left_out, lost, over, shown.doubles())
+
+
+def _book(shape: Shape, content: Content) -> tuple[Ledger, bool]:
+    """What the book-keeping says, and whether that is over: of a cleared worksheet it says nothing."""
+    book = ledger.parse(content.notes or ())
+    over = shape.empty and bool(book.ids or book.columns)
+    return (Ledger() if over else book), over
 
 
 def required(choice: columns.Choice, scopes: Collection[Scope] = ()) -> columns.Choice:
