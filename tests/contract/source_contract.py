@@ -124,12 +124,16 @@ class SourceContract:
         del listing
 
     def test_close_may_be_repeated(self, source: Source) -> None:
-        [*source.runs(source.projects()[0], Query())]
+        listed = [*source.runs(source.projects()[0], Query())]
+        before = source.requests
         source.close()
         source.close()
+        assert listed
+        assert source.requests == before
 
     def test_close_before_any_use(self, source: Source) -> None:
         source.close()
+        assert source.requests == 0
 
     def test_only_our_errors_come_out(self, source: Source, unknown: str) -> None:
         with pytest.raises(RunsheetError):

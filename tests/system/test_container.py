@@ -112,7 +112,8 @@ def test_the_entry_point_is_the_script_without_a_shell() -> None:
 def test_the_image_brings_a_valid_empty_configuration() -> None:
     """So that folders and a workbook work with nothing mounted on /config."""
     (made,) = [rest for rest in values("RUN") if "> /config/config.json" in rest]
-    config.parse(re.findall(r"echo '(.*?)' > /config/config.json", made)[0])
+    shipped = config.parse(re.findall(r"echo '(.*?)' > /config/config.json", made)[0])
+    assert shipped == config.Config()
 
 
 def test_it_does_not_run_as_root() -> None:
