@@ -532,3 +532,14 @@ def test_a_netrc_is_not_sent_to_google(desk: Desk, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("NETRC", str(netrc))
     desk.tick(RUNS)
     assert desk.ids() == [r.id for r in RUNS]
+
+
+def test_the_last_column_deleted_between_read_and_write(desk: Desk, server: SheetsServer) -> None:
+    """Nothing of ours stands right of it: the mark on the grid's last column tells that it went."""
+    desk.tick(RUNS)
+    server.script(people(after=lambda document: document.tab("runs").delete_columns("F"), kind="read", nth=2))
+    desk.tick([*RUNS, run(8)])
+    header, *rows = desk.values()
+    assert header == ["run_id", "name", "epoch", "loss", "lr"]
+    assert all(len(row) <= len(header) for row in rows)
+    assert desk.ids()[-1] == "run0008"
