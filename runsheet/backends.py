@@ -97,7 +97,6 @@ def _xlsx(setup: Setup, where: str) -> Destination:
         worksheet=config.WORKSHEET or "runs",
         timezone=config.zone,
         clock=setup.clock,
-        columns_room=config.MAX_COLUMNS,
     )
 
 

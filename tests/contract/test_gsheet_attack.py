@@ -7,7 +7,7 @@ and what a person typed begins with "p".
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -325,17 +325,6 @@ MORE = [*RUNS, run(8)]
 
 def open_defect(reason: str) -> pytest.MarkDecorator:
     return pytest.mark.xfail(strict=True, reason=reason)
-
-
-@pytest.fixture
-def server() -> Iterator[SheetsServer]:
-    with SheetsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(server: SheetsServer, tmp_path: Path) -> Desk:
-    return Desk(server, tmp_path)
 
 
 def work(deed: Callable[[Document], object], **where: Any) -> Fault:

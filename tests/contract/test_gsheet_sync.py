@@ -1,6 +1,5 @@
 """Google Sheets, spoken to by the unmodified client over HTTP: what a tick leaves in the sheet."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,6 @@ from runsheet.destinations.gsheet import spreadsheet_key
 from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError, SheetError, Unreachable
 from tests.support.builders import Desk, FakeClock, rules, run, tick
 from tests.support.sheets import Document, SheetsServer, applied, late, people, refuse, reset, truncate
-
-
-@pytest.fixture
-def server() -> Iterator[SheetsServer]:
-    with SheetsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(server: SheetsServer, tmp_path: Path) -> Desk:
-    return Desk(server, tmp_path)
-
 
 RUNS = [run(number) for number in range(5)]
 

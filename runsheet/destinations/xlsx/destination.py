@@ -69,8 +69,7 @@ class _Opened:
 class XlsxDestination:
     """The table in a workbook; see base.py for the contract.
 
-    `timezone` is the zone in which dates are shown; their format names it. `columns_room` is part
-    of what every destination is given: a worksheet in a file has all its columns at all times.
+    `timezone` is the zone in which dates are shown; their format names it.
     """
 
     name = "xlsx"
@@ -84,7 +83,6 @@ class XlsxDestination:
         worksheet: str = "runs",
         timezone: tzinfo = UTC,
         clock: Clock,
-        columns_room: int = 100,
         disk: xlsx_disk.Disk | None = None,
     ) -> None:
         check_name(path)
