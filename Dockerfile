@@ -6,7 +6,7 @@
 #
 # Flags go behind the image's name, such as `--once` or `--user_name NAME`.
 #   /config  config.json and, beside it, the Google key that it names; also netrc, W&B's login, if there is one
-#   /data    the working directory: log, workbook, run folders; user 10001 has to be able to write to it
+#   /data    the working directory: log, workbook, run folders, backups; user 10001 has to be able to write to it
 FROM python:3.12-slim AS build
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
@@ -38,6 +38,7 @@ ENV PATH=/opt/runsheet/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     RUNSHEET_CONFIG=/config/config.json \
+    RUNSHEET_BACKUP_DIR=/data/backups \
     RUNSHEET_HEALTH_FILE=/tmp/runsheet-health.json \
     WANDB_ERROR_REPORTING=false
 

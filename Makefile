@@ -12,6 +12,9 @@ pip     := $(python) -m pip --disable-pip-version-check --quiet install
 # `make test TESTS=tests/unit ARGS=-x` runs a part.
 TESTS   ?=
 ARGS    ?=
+# `make chaos EXAMPLES=5000`; `make mutants WORD=xlsx` takes those whose file or description has the word.
+EXAMPLES ?= 2000
+WORD    ?=
 
 # Stamps of what has been set up. Another version of Python begins afresh.
 made    := $(VENV)/.made-$(version)
@@ -19,7 +22,7 @@ run     := $(VENV)/.run-$(version)
 dev     := $(VENV)/.dev-$(version)
 pins    := pyproject.toml requirements.txt requirements-dev.txt
 
-.PHONY: help demo test test-all test-others check format install pins clean
+.PHONY: help demo test test-all test-others chaos mutants check format install pins clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -43,6 +46,12 @@ test: $(dev) ## the whole test suite
 	$(python) -m pytest -n 2 $(TESTS) $(ARGS)
 
 test-all: test-others test ## the test suite on each Python from 3.11 to 3.13 that this machine has
+
+chaos: $(dev) ## both destinations under attack: thousands of new examples, and a table of what was done
+	$(python) -m tests.chaos $(EXAMPLES)
+
+mutants: $(dev) ## puts each deliberate fault into a copy of the code: the tests have to catch it
+	$(python) -m tests.mutants $(WORD)
 
 test-others:
 	@for found in $(others); do \

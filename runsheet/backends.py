@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from runsheet import projects
+from runsheet.backup import Backups
 from runsheet.clock import Clock
 from runsheet.config import Config
 from runsheet.destinations.base import Destination
@@ -17,6 +18,9 @@ from runsheet.errors import ConfigError, MissingPackage
 from runsheet.sources.base import Source
 
 T = TypeVar("T")
+
+BACKUP_VARIABLE = "RUNSHEET_BACKUP_DIR"
+"""The environment variable that says where backups go unless config.json does, as in the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,18 @@ def destination(setup: Setup) -> Destination:
     return _find(DESTINATIONS, setup.destination or setup.config.DESTINATION, "--destination")(setup)
 
 
+def backups(setup: Setup) -> Backups | None:
+    """Where copies of the table go before it is written; None where BACKUP_DIR is "".
+
+    BACKUP_DIR is relative to config.json; where it is not set, RUNSHEET_BACKUP_DIR may replace the default.
+    """
+    config = setup.config
+    chosen = config.BACKUP_DIR
+    if "BACKUP_DIR" not in config.model_fields_set:
+        chosen = setup.environ.get(BACKUP_VARIABLE, chosen)
+    return Backups(setup.folder / chosen, config.BACKUP_KEEP, setup.clock) if chosen else None
+
+
 def needs_config(spec: str) -> bool:
     """Whether a destination cannot do without config.json."""
     return spec.partition(":")[0] in ("", "gsheet")
@@ -71,10 +87,11 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
     config = setup.config
     from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
     from runsheet.destinations.gsheet.client import Google
-    from runsheet.destinations.gsheet.credentials import SCOPE_NAMES, SCOPE_SHEETS, load_key
+    from runsheet.destinations.gsheet.credentials import SCOPE_COPIES, SCOPE_NAMES, SCOPE_SHEETS, load_key
 
     name = setup.sheet or config.SPREADSHEET_NAME
     scopes = [SCOPE_SHEETS] + ([] if spreadsheet_key(name) else [SCOPE_NAMES])
+    scopes += [SCOPE_COPIES] if config.DRIVE_COPY else []
     endpoint = config.GOOGLE_API_ENDPOINT or setup.environ.get("GOOGLE_API_ENDPOINT", "")
     credentials = load_key(_beside(setup, config.GCP_JSON), scopes)
     client = Google(credentials, setup.clock, endpoint, config.ALLOW_HTTP)
@@ -82,9 +99,9 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
         client,
         name,
         config.WORKSHEET,
-        room=config.MAX_COLUMNS,
         zone=config.zone,
         zone_name=config.TIMEZONE,
+        drive_copy=config.DRIVE_COPY,
     )
 
 

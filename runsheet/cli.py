@@ -100,12 +100,16 @@ def commands() -> None:
 )
 @click.option("--once", is_flag=True, help="One tick, then end.")
 @click.option("--dry_run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option(
+    "--accept_changes", is_flag=True, help="Let one tick through that would change far more than usual."
+)
 @_with(*PLACE, *OUTPUT)
 def sync_command(
     user_name: tuple[str, ...],
     schedule_time: float,
     once: bool,
     dry_run: bool,
+    accept_changes: bool,
     verbose: bool,
     log_file: str,
     **place: Any,
@@ -121,7 +125,7 @@ def sync_command(
         if math.isnan(schedule_time):
             raise ConfigError("--schedule_time: expected a number of minutes")
         users = tuple(name for name in user_name if name.strip())
-        ticker = Ticker(_place(place), clock, users, schedule_time)
+        ticker = Ticker(_place(place), clock, users, schedule_time, accept_changes=accept_changes)
         if once or dry_run or not schedule_time:
             _until_signal(partial(ticker.once, dry_run=dry_run), clock, FAILED)
             clock.check()

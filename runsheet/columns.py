@@ -5,9 +5,11 @@ runs at hand. Columns are only ever added: a column that was made once and is no
 more was deleted by a person, and stays deleted. No two columns share a title or a key.
 """
 
+import base64
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -92,6 +94,13 @@ def resolve(key: str, seen: Seen) -> str:
     return alike[0] if alike else ""
 
 
+def fingerprint(key: str) -> str:
+    """Six characters that stand for a column's key: what a destination remembers of columns ever
+    made where the keys themselves would take too much room."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest)[:6].decode()
+
+
 def simple(name: str) -> str:
     """A name with everything but letters and digits as `_`, for comparing spellings."""
     return re.sub(r"\W", "_", name).casefold()
@@ -109,9 +118,9 @@ def adopt(header: Sequence[str], choice: Choice, seen: Seen) -> tuple[Placed, ..
     paths that dynamic columns may show. A title that stands twice is nobody's. Raises SheetError
     when two columns could be run_id.
     """
-    shown = [_title(text) for text in header]
+    shown = [one_line(text) for text in header]
     titles = Counter(shown)
-    wanted = {_title(item.shown): item.key for item in reversed(choice.fixed)}
+    wanted = {one_line(item.shown): item.key for item in reversed(choice.fixed)}
     placed: dict[str, Placed] = {}
     for index, text in enumerate(shown):
         if not text or (titles[text] > 1 and simple(text) != "run_id"):
@@ -149,6 +158,11 @@ def _summary_first(path: str) -> tuple[bool, str]:
     return not path.startswith(SUMMARY), path
 
 
+def names(key: str, choice: Choice) -> set[str]:
+    """What a column is called when it is made, as far as its key tells."""
+    return {item.shown for item in choice.fixed if item.key == key} | {key, bare(key)}
+
+
 def choose(
     choice: Choice,
     seen: Seen,
@@ -157,17 +171,19 @@ def choose(
     ever: Mapping[str, str],
     adopted: Iterable[Placed] = (),
     limits: Limits = Limits(),  # noqa: B008 - a frozen value
+    made: Collection[str] = (),
 ) -> Chosen:
     """The columns after this tick.
 
     `header` and `owned` are what the sheet shows; `ever` maps the key of each column ever made to
-    its path ("" while no run had it). Columns present keep their places; new ones come in the
-    order of the fixed headers, then most filled first. A fixed header whose values a dynamic
-    column of the sheet shows already gets none.
+    its path ("" while no run had it), and `made` holds the fingerprints of keys ever made, which
+    may outlive the book-keeping. Columns present keep their places; new ones come in the order of
+    the fixed headers, then most filled first. A fixed header whose values a dynamic column of the
+    sheet shows already gets none.
     """
     present = [_present(item, choice, seen, ever) for item in owned]
     present += [placed.column for placed in adopted]
-    picker = _Picker(choice, seen, header, present, ever)
+    picker = _Picker(choice, seen, header, present, ever, made)
     fixed, dynamic = list(picker.fixed()), list(picker.dynamic())
     room = min(choice.limit - len(present), limits.columns - len(header)) - len(fixed)
     room = min(room, _fitting((*present, *fixed), dynamic, limits.key_chars))
@@ -217,21 +233,25 @@ class _Picker:
         header: Sequence[str],
         present: Sequence[Column],
         ever: Mapping[str, str],
+        made: Collection[str],
     ) -> None:
         self._choice = choice
         self._seen = seen
-        self._titles = {_title(text) for text in header} | {""}
+        self._made = made
+        self._titles = {one_line(text) for text in header} | {""}
         self._keys = {column.key for column in present} | set(ever)
         self._shown = {column.path for column in present if column.path == column.key}
         # A fixed header that no run had yet, and whose column was deleted, still has its values.
         self._paths = {column.path for column in present} | set(ever)
         self._paths |= {path or resolve(key, seen) for key, path in ever.items()}
+        gone = [item.key for item in choice.fixed if item.key not in self._keys and self._was_made(item.key)]
+        self._paths |= {resolve(key, seen) for key in gone}
 
     def fixed(self) -> Iterator[Column]:
         """Fixed headers that were never made, in their order."""
         for header in self._choice.fixed:
             path = resolve(header.key, self._seen)
-            if header.key not in self._keys and path not in self._shown:
+            if not (header.key in self._keys or path in self._shown or self._was_made(header.key)):
                 yield self._take(header.key, path, header.shown, f"{header.shown} ({header.key})")
 
     def dynamic(self) -> Iterator[Column]:
@@ -245,16 +265,19 @@ class _Picker:
 
     def _is_free(self, path: str) -> bool:
         """Internal values of W&B (`summary._step`) become columns only when listed by name."""
-        if path in BUILTIN or path in self._paths:
+        if path in BUILTIN or path in self._paths or self._was_made(path):
             return False
         listed = path in self._choice.dynamic or bare(path) in self._choice.dynamic
         return allowed(path, self._choice.dynamic) and (listed or not path.startswith(SUMMARY + "_"))
 
+    def _was_made(self, key: str) -> bool:
+        return fingerprint(key) in self._made
+
     def _take(self, key: str, path: str, *titles: str) -> Column:
-        title = next((text for text in map(_title, titles) if text not in self._titles), "")
+        title = next((text for text in map(one_line, titles) if text not in self._titles), "")
         count = 2
         while not title:
-            numbered = f"{_title(titles[-1])} {count}"
+            numbered = f"{one_line(titles[-1])} {count}"
             title = numbered if numbered not in self._titles else ""
             count += 1
         self._titles.add(title)
@@ -263,6 +286,6 @@ class _Picker:
         return Column(key, title, path, path in DATES)
 
 
-def _title(text: str) -> str:
+def one_line(text: str) -> str:
     """A header text on one line."""
     return " ".join(cells.text(text).split())

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from runsheet import cells
 from runsheet.columns import Choice, Header
 from runsheet.errors import ConfigError, Problem
-from runsheet.plan import Rules
+from runsheet.rules import Rules
 
 DEFAULT_PATH = "config.json"
 STATES = ("crashed", "failed", "finished", "killed", "pending", "preempted", "preempting", "running")
@@ -59,6 +59,9 @@ class Config(BaseModel):
     ALLOW_HTTP: list[str] = Field(default_factory=list, description="a list of host names")
     TIMEZONE: str = Field("UTC", description='a time zone such as "UTC" or "Asia/Seoul"')
     FILTERS: dict[str, Any] = Field(default_factory=dict, description="a W&B filter object")
+    BACKUP_DIR: str = Field("backups", description='a folder, or "" for no backups')
+    BACKUP_KEEP: int = Field(14, ge=1, description="a whole number from 1 on")
+    DRIVE_COPY: bool = Field(False, description="true or false")
     LIVE_ROWS: bool = Field(False, description="true or false")
     GOOGLE_API_ENDPOINT: str = Field("", description="a URL that replaces Google's, or nothing")
     SOURCE: str = Field("wandb", pattern=r"^(wandb|folders(:.*)?)$", description="wandb or folders[:DIR]")
@@ -93,13 +96,6 @@ class Config(BaseModel):
             raise ValueError(f"there are {fixed} fixed headers, got {limit}")
         return limit
 
-    @field_validator("LIVE_ROWS")
-    @classmethod
-    def _not_yet(cls, live: bool) -> bool:
-        if live:
-            raise ValueError("live rows are not part of this version: set false")
-        return live
-
     @property
     def projects(self) -> tuple[str, ...]:
         """PROJECT_NAME as a tuple, with TEAM_NAME in front of bare names."""
@@ -122,6 +118,7 @@ class Config(BaseModel):
             users=frozenset(user.strip().casefold() for user in users if user.strip()),
             names=self.NAME,
             settle_hours=self.SETTLE_HOURS,
+            live=self.LIVE_ROWS,
         )
 
     def _globs(self) -> tuple[str, ...]:

@@ -79,6 +79,10 @@ class SheetBusy(SheetError):
     """Somebody has the workbook open or is writing it."""
 
 
+class SafetyStop(SheetError):
+    """The tick would change far more than usual. `--accept_changes` lets it through once."""
+
+
 class Changed(RunsheetError):
     """The sheet is not what the plan was made for: read again, plan afresh.
 

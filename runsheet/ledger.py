@@ -1,48 +1,87 @@
-"""The book-keeping that lives beside the table: which runs and columns were ever added.
+"""The book-keeping that lives beside the table: which runs and columns were ever added, and what was
+last written to rows that follow a run.
 
-It is kept as text rows `(kind, scope, text)` in the hidden tab `_runsheet`, so that every
+It is kept as text rows `(kind, where, text)` in the hidden tab `_runsheet`, so that every
 destination stores it alike and two machines agree. Rows are only ever appended; `compact`
 packs many into few. Pure: no I/O.
 
-    ids       scope    ids ever appended, separated by blanks, quoted as in a URL
+    ids       scope    ids ever appended, separated by blanks, quoted as in a URL; after a colon, if
+                       known, how the run and its row stood when the run settled: such a run is live
+                       no more
+    live      scope    JSON {run id: {key: value}}: what was last written to a row that follows its run
     found     project  ids of rows that stood there when the sheet was adopted, or when the
                        book-keeping was made again; the project is what its cell shows
     start     -        the worksheet was found empty and starts over: forget what stands above
+    done      -        all runs that there were at first are in the sheet: the first sync is over
     forget    -        ids that may come back although their rows were deleted: take them from above
     column    path     the key of a column that was made or adopted; the path it shows, if known
+    title     title    the key of a column that a person renamed
+    gone      -        the key of a column of which is known that a person deleted it
+    tick      name     what a tick wrote (journal.py)
+    checked   images   the last batch that changed cells met no person at work
 
 A run whose id is here but not in the sheet was deleted by a person, and stays out (P4); the same
 holds for columns (P3). Unknown kinds and unreadable rows are kept as they are: a person, or a
 later version, wrote them.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote
+from typing import Any
 
-from runsheet.model import Row, RowId, Scope
-
-Note = tuple[str, ...]
+from runsheet import journal
+from runsheet.journal import Batch, Tick
+from runsheet.model import Change, Plan, Row, RowId, Scope
+from runsheet.packing import (
+    TEXT_CHARS,
+    Note,
+    json_text,
+    packed,
+    parse_scope,
+    parts,
+    scope_text,
+    triple,
+    unword,
+    word,
+)
+from runsheet.stored import Kept, Stores, keep, kept
 
 HEADER: Note = ("runsheet", "book-keeping, written by the sync: please leave it", "")
 """First row of the tab, for people who unhide it."""
 
-TEXT_CHARS = 30_000
-"""The longest text of one row: below what a cell of any destination holds (32,767 in .xlsx)."""
-
 COMPACT_ROWS = 400
 """More rows than this are packed together at the next write, if that halves them."""
 
+COMPACT_CHARS = 1_000_000
+"""So are texts of more characters."""
 
-@dataclass(frozen=True, slots=True)
+Base = dict[str, Kept]
+"""What was last written to the cells of a row, by key."""
+
+
+@dataclass(slots=True)
 class Ledger:
     """What the book-keeping says: ids by scope, ids of rows that were found by the project they
-    show, and the path of each column by its key."""
+    show, and the path of each column by its key; see the module's docstring for the rest.
 
-    ids: Mapping[Scope, frozenset[str]] = field(default_factory=dict)
-    found: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
+    `ends` tells of settled runs how they stood then, `live` what was last written to the others, and
+    `was` what was last written to a row before it settled, as long as that is known.
+    `pending` is the last batch that changed cells, until it is known that no person was at work.
+    """
+
+    ids: dict[Scope, set[str]] = field(default_factory=lambda: defaultdict(set))
+    found: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    columns: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    ends: dict[Scope, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    live: dict[Scope, dict[str, Base]] = field(default_factory=lambda: defaultdict(dict))
+    was: dict[tuple[Scope, str], Base] = field(default_factory=dict)
+    complete: bool = False
+    ticks: list[Tick] = field(default_factory=list)
+    pending: Batch | None = None
 
     def knows(self, scope: Scope, run_id: str) -> bool:
         return run_id in self.ids.get(scope, ())
@@ -51,76 +90,188 @@ class Ledger:
         """Whether a row with this id is a run's: we wrote it, or found it."""
         return any(run_id in ids for ids in (*self.ids.values(), *self.found.values()))
 
+    def base(self, scope: Scope, run_id: str) -> Base | None:
+        """What was last written to the row of a live run; None for others."""
+        return self.live.get(scope, {}).get(run_id)
 
-def scope_text(scope: Scope) -> str:
-    """A scope as one word; `parse_scope` is its inverse."""
-    return " ".join(map(_word, (scope.source, scope.host, scope.project)))
-
-
-def parse_scope(text: str) -> Scope | None:
-    parts = [_unword(part) for part in text.split(" ")]
-    return Scope(*parts) if len(parts) == 3 else None
+    def end(self, scope: Scope, run_id: str) -> str:
+        """How a settled run stood at its end, "" where that is not known."""
+        return self.ends.get(scope, {}).get(run_id, "")
 
 
 def parse(notes: Iterable[Note]) -> Ledger:
     """Read the rows; those that make no sense are passed over."""
-    ids: dict[Scope, set[str]] = defaultdict(set)
-    found: dict[str, set[str]] = defaultdict(set)
-    columns: dict[str, str] = {}
-    for kind, where, text in map(_triple, notes):
-        if kind == "ids" and (scope := parse_scope(where)):
-            ids[scope].update(map(_unword, text.split()))
-        elif kind == "found":
-            found[_unword(where)].update(map(_unword, text.split()))
-        elif kind == "forget":
-            words = set(map(_unword, text.split()))
-            for known in (*ids.values(), *found.values()):
-                known -= words
+    ledger = Ledger()
+    ticks: list[Note] = []
+    for note in notes:
+        kind, where, text = triple(note)
+        if kind == "tick":
+            ticks.append(note)
+            _follow(ledger, note)
         elif kind == "start":
-            ids.clear()
-            found.clear()
-            columns.clear()
-        elif kind == "column" and text:
-            columns[text] = where
-    return Ledger(
-        {scope: frozenset(known) for scope, known in ids.items()},
-        {project: frozenset(known) for project, known in found.items()},
-        columns,
+            ledger = Ledger()
+        elif read := _READERS.get(kind):
+            read(ledger, where, text)
+    ledger.ticks = journal.parse(ticks)
+    return ledger
+
+
+def pending(notes: Iterable[Note]) -> Batch | None:
+    """`Ledger.pending` alone, for a part of the price."""
+    return parse(note for note in notes if triple(note)[0] in ("tick", "checked", "start")).pending
+
+
+def titles(notes: Iterable[Note]) -> dict[str, str]:
+    """`Ledger.titles` alone."""
+    return parse(note for note in notes if triple(note)[0] in ("title", "start")).titles
+
+
+def _ids(ledger: Ledger, where: str, text: str) -> None:
+    if scope := parse_scope(where):
+        for item in text.split():
+            name, _, end = item.partition(":")
+            run_id = unword(name)
+            ledger.ids[scope].add(run_id)
+            if (base := ledger.live[scope].pop(run_id, None)) is not None:
+                ledger.was[scope, run_id] = base
+            if end:
+                ledger.ends[scope][run_id] = end
+
+
+def _live(ledger: Ledger, where: str, text: str) -> None:
+    if not (scope := parse_scope(where)):
+        return
+    try:
+        rows = {
+            run_id: {str(key): kept(value) for key, value in cells.items()}
+            for run_id, cells in json.loads(text).items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        return
+    for run_id, cells in rows.items():
+        ledger.live[scope].setdefault(run_id, {}).update(cells)
+
+
+def _found(ledger: Ledger, where: str, text: str) -> None:
+    ledger.found[unword(where)].update(map(unword, text.split()))
+
+
+def _forget(ledger: Ledger, _: str, text: str) -> None:
+    words = set(map(unword, text.split()))
+    for known in (*ledger.ids.values(), *ledger.found.values()):
+        known -= words
+    for run_id in words:
+        for live_rows in ledger.live.values():
+            live_rows.pop(run_id, None)
+        for ends in ledger.ends.values():
+            ends.pop(run_id, None)
+    ledger.complete = False  # They come back, however many.
+
+
+def _column(ledger: Ledger, where: str, text: str) -> None:
+    if text:
+        ledger.columns[text] = where
+        ledger.gone.discard(text)
+
+
+def _title(ledger: Ledger, where: str, text: str) -> None:
+    ledger.titles[text] = where
+
+
+def _gone(ledger: Ledger, _: str, text: str) -> None:
+    ledger.gone.add(text)
+
+
+def _done(ledger: Ledger, _: str, __: str) -> None:
+    ledger.complete = True
+
+
+def _checked(ledger: Ledger, where: str, _: str) -> None:
+    if ledger.pending and ledger.pending.images == where:
+        ledger.pending = None
+
+
+_READERS = {
+    "ids": _ids,
+    "live": _live,
+    "found": _found,
+    "forget": _forget,
+    "column": _column,
+    "title": _title,
+    "gone": _gone,
+    "done": _done,
+    "checked": _checked,
+}
+
+
+def _follow(ledger: Ledger, note: Note) -> None:
+    """Take from the journal what was last written to live rows."""
+    for tick in journal.parse([note]):
+        for batch in tick.batches:
+            if not batch.images:
+                ledger.pending = None
+            elif ledger.pending and ledger.pending.images == batch.images:
+                ledger.pending = Batch(batch.images, batch.at, (*ledger.pending.rows, *batch.rows))
+            else:
+                ledger.pending = batch
+            for row in batch.rows:
+                base = ledger.base(row.scope, row.run_id) if row.scope else None
+                if base is not None:
+                    base.update({key: cell.after for key, cell in row.cells.items() if not cell.back})
+
+
+def written(
+    plan: Plan, rows: Sequence[Row], changes: Sequence[Change], stored: Stores, images: str = ""
+) -> list[Note]:
+    """The notes of one batch that appends these rows and makes these changes of a plan: what is known
+    from now on, and the journal. `stored` tells what the sheet makes of a cell; `images` names the place
+    where the batch keeps what the cells of `changes` held before."""
+    keys = [column.key for column in plan.columns]
+    ended = [change for change in changes if change.end and change.scope]
+    ends = [(row.scope, row.run_id, row.end) for row in rows]
+    ends += [(change.scope, change.row.run_id, change.end) for change in ended if change.scope]
+    notes: list[Note] = []
+    if plan.tick and rows:
+        notes += journal.rows_added(plan.tick, keys, rows, stored)
+    if plan.tick and changes:
+        at = {owned.key: owned.index for owned in plan.owned}
+        notes += journal.cells_changed(plan.tick, journal.batch(changes, at, images))
+    notes += added(ends)
+    followed = [
+        (row.scope, row.run_id, zip(keys, map(stored, row.cells), strict=True)) for row in rows if row.live
+    ]
+    return notes + live(
+        (scope, run_id, {key: value for key, value in cells if value is not None})
+        for scope, run_id, cells in followed
     )
 
 
-def added(rows: Iterable[Row]) -> list[Note]:
-    """The notes that say these rows were appended."""
+def added(runs: Iterable[tuple[Scope, str, str]]) -> list[Note]:
+    """The notes that say that runs have rows, each with how it stood when it settled ("" if not known)."""
     by_scope: dict[Scope, list[str]] = defaultdict(list)
-    for row in rows:
-        by_scope[row.scope].append(row.run_id)
-    return [note for scope, ids in by_scope.items() for note in pack(scope, ids)]
+    for scope, run_id, end in runs:
+        by_scope[scope].append(f"{word(run_id)}:{end}" if end else word(run_id))
+    return [note for scope, words in by_scope.items() for note in packed("ids", scope_text(scope), words)]
+
+
+def live(rows: Iterable[tuple[Scope, str, Mapping[str, Kept]]]) -> list[Note]:
+    """The notes that say what was last written to cells of rows that follow their runs."""
+    by_scope: dict[Scope, list[tuple[str, Any]]] = defaultdict(list)
+    for scope, run_id, cells in rows:
+        by_scope[scope].append((run_id, {key: keep(value) for key, value in cells.items()}))
+    return [
+        ("live", scope_text(scope), json_text(dict(part)))
+        for scope, items in by_scope.items()
+        for part in parts(items, TEXT_CHARS)
+    ]
 
 
 def found(rows: Iterable[RowId]) -> list[Note]:
     """The notes that say these rows stood in the sheet already."""
     by_project: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        by_project[row.project].append(row.run_id)
-    return [note for project, ids in by_project.items() for note in _packed("found", _word(project), ids)]
-
-
-def pack(scope: Scope, ids: Iterable[str]) -> Iterator[Note]:
-    """Many ids of a scope to a note, none longer than TEXT_CHARS."""
-    return _packed("ids", scope_text(scope), ids)
-
-
-def _packed(kind: str, where: str, ids: Iterable[str]) -> Iterator[Note]:
-    words: list[str] = []
-    size = 0
-    for word in map(_word, ids):
-        if words and size + len(word) + 1 > TEXT_CHARS:
-            yield (kind, where, " ".join(words))
-            words, size = [], 0
-        words.append(word)
-        size += len(word) + 1
-    if words:
-        yield (kind, where, " ".join(words))
+        by_project[row.project].append(word(row.run_id))
+    return [note for project, ids in by_project.items() for note in packed("found", word(project), ids)]
 
 
 def column(key: str, path: str) -> Note:
@@ -128,44 +279,72 @@ def column(key: str, path: str) -> Note:
     return ("column", path, key)
 
 
+def title(key: str, text: str) -> Note:
+    """The note that says how people call a column."""
+    return ("title", text, key)
+
+
+def gone(key: str) -> Note:
+    """The note that says that a person deleted a column, and that this was noticed."""
+    return ("gone", "", key)
+
+
+def checked(batch: Batch) -> Note:
+    """The note that says that a batch that changed cells met no person at work."""
+    return ("checked", batch.images, "")
+
+
 START: Note = ("start", "", "")
+DONE: Note = ("done", "", "")
 
 
 def forget(ids: Iterable[str]) -> list[Note]:
     """The notes that let deleted runs back in."""
-    return list(_packed("forget", "", ids))
+    return list(packed("forget", "", map(word, ids)))
 
 
 def compact(notes: Sequence[Note]) -> list[Note] | None:
-    """The same book-keeping in fewer rows; None when it is short enough as it is.
+    """The same book-keeping in fewer rows, with the journal of the last ticks; None when it is short
+    enough as it is.
 
     Rows that parse() passes over are kept, in their order, at the end.
     """
-    if len(notes) <= COMPACT_ROWS:
+    size = sum(len(triple(note)[2]) for note in notes)
+    if len(notes) <= COMPACT_ROWS and size <= COMPACT_CHARS:
         return None
+    short = _compacted(notes)
+    if len(short) * 2 <= len(notes) or sum(len(triple(note)[2]) for note in short) * 2 <= size:
+        return short
+    return None
+
+
+def _compacted(notes: Sequence[Note]) -> list[Note]:
     ledger = parse(notes)
-    packed = [note for scope in sorted(ledger.ids) for note in pack(scope, sorted(ledger.ids[scope]))]
+    short = journal.newest(notes)
+    known = [
+        (scope, run_id, ledger.end(scope, run_id))
+        for scope in sorted(ledger.ids)
+        for run_id in sorted(ledger.ids[scope])
+    ]
+    short += added(known)
+    short += live(
+        (scope, run_id, rows[run_id]) for scope, rows in sorted(ledger.live.items()) for run_id in rows
+    )
     for project, ids in sorted(ledger.found.items()):
-        packed += _packed("found", _word(project), sorted(ids))
-    packed += [column(key, path) for key, path in ledger.columns.items()]
-    packed += [note for note in notes if not _is_read(note)]
-    return packed if len(packed) * 2 <= len(notes) else None
+        short += packed("found", word(project), map(word, sorted(ids)))
+    short += [column(key, path) for key, path in ledger.columns.items()]
+    short += [title(key, text) for key, text in ledger.titles.items()]
+    short += [gone(key) for key in sorted(ledger.gone)]
+    short += [DONE] if ledger.complete else []
+    last = parse(short).pending
+    if last and not ledger.pending:
+        short.append(checked(last))
+    return [*short, *(note for note in notes if not _is_read(note))]
 
 
 def _is_read(note: Note) -> bool:
     """Whether parse() takes something from a note."""
-    return _triple(note)[0] in ("start", "forget") or parse([note]) != Ledger()
+    return triple(note)[0] in _MARKERS or parse([note]) != Ledger()
 
 
-def _word(text: str) -> str:
-    """A text as one word without blanks; `_unword` is its inverse. "-" stands for no text."""
-    return "%2D" if text == "-" else quote(text, safe="/", errors="surrogatepass") or "-"
-
-
-def _unword(word: str) -> str:
-    return "" if word == "-" else unquote(word, errors="surrogatepass")
-
-
-def _triple(note: Note) -> tuple[str, str, str]:
-    kind, where, text = (*note, "", "", "")[:3]
-    return kind, where, text
+_MARKERS = frozenset({"start", "forget", "gone", "checked", "tick"})

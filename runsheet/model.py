@@ -13,6 +13,20 @@ from typing import Any
 Cell = str | int | float | bool | datetime | None
 """What one cell holds. None is an empty cell; a datetime is aware (UTC)."""
 
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What a cell holds that no run ever writes, so a person made it: a formula, rich text.
+
+    `text` is the formula with its "=", or a text that stands for what it is.
+    """
+
+    text: str
+
+
+Stored = str | int | float | bool | Foreign | None
+"""What a cell of a sheet holds, as the destination tells it: a date is a number there."""
+
 SETTLED_STATES = frozenset({"finished", "failed", "killed"})
 """States that will not change any more by themselves (W&B's names)."""
 
@@ -116,7 +130,10 @@ class Shape:
     `exists`: the worksheet is there. `header`: texts of row 1 by index, "" where blank, trailing
     blanks left out. `owned`: columns that carry our mark. `empty`: nothing at all is in the
     worksheet, or it does not exist. `token` is the destination's own memory of what it read,
-    which `content` and `apply` need and nobody else looks into.
+    which `content` and `apply` need and nobody else looks into. `made`: fingerprints (columns.py)
+    of the keys of all columns ever made here, as far as the destination knows without its
+    book-keeping; none in a worksheet that is empty. `hollow`: the worksheet has been ours and holds
+    something, but nothing in any column of ours, header included, or those are all gone.
     """
 
     exists: bool
@@ -124,6 +141,8 @@ class Shape:
     header: tuple[str, ...] = ()
     owned: tuple[Owned, ...] = ()
     token: Any = None
+    made: frozenset[str] = frozenset()
+    hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +165,69 @@ class Content:
     """What the second read tells: rows with an id, top to bottom, and the book-keeping.
 
     `notes` are the text rows of the book-keeping tab (see ledger.py); None when that tab is
-    missing although the sheet has been written before.
+    missing although the sheet has been written before. `blank`: the rows in which columns of ours
+    hold something whose header is blank, by key, where the destination can be overtaken (base.py).
     """
 
     rows: tuple[RowId, ...] = ()
     notes: tuple[tuple[str, ...], ...] | None = ()
+    blank: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What rows of the sheet hold: by row index, for each column of ours by its key.
+
+    `images` are cells as the last batch that changed any found them, see journal.Batch: one mapping
+    of column index to value for each row that it changed, in its order. None when nothing is known.
+    """
+
+    rows: Mapping[int, Mapping[str, Stored]] = field(default_factory=dict)
+    images: tuple[Mapping[int, Stored], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row to append: the run's identity, and a cell for each column of the plan, in order."""
+    """One row to append: the run's identity, and a cell for each column of the plan, in order.
+
+    `live`: its cells will follow the run. `end`: how the run stood when it settled (live.stamp), ""
+    where rows are never looked at again.
+    """
 
     scope: Scope
     run_id: str
     cells: tuple[Cell, ...]
+    live: bool = False
+    end: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A cell to change: the key of its column, what it held when it was read, what it shall hold.
+
+    `back`: it gets back what stood there earlier, and nothing new of a run; `image` is then the place
+    in `Cells.images` of the row that it comes from, if it does.
+    """
+
+    key: str
+    before: Stored
+    after: Stored
+    back: bool = False
+    image: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Cells to change in a row that stands in the sheet.
+
+    `scope` is None for a row that is no run's. `end` as in Row: the run has settled, and follows no
+    more.
+    """
+
+    row: RowId
+    scope: Scope | None
+    cells: tuple[Edit, ...]
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +245,10 @@ class Plan:
     `columns` are all columns that rows fill: first those the sheet has (`owned`, then `adopted`,
     both already in place), then `new` ones, to be made at the right in this order. Each row of
     `rows` has one cell for each of them; they go directly below row `after` (0 = the header).
-    `notes` are book-keeping rows to write with the first batch; the ids of the rows go along with
-    the batch that appends them.
+    `changes` are made in rows that stand. `dropped`: keys of columns that are no longer ours.
+    `notes` are book-keeping rows to write with the first batch; the ids of the rows and the journal
+    go along with the batch that writes them. `closing` are to be written with the last batch, if there
+    is any. `tick` names the tick in the journal, "" for none.
     """
 
     shape: Shape
@@ -189,9 +259,21 @@ class Plan:
     new: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
     after: int = 0
+    changes: tuple[Change, ...] = ()
+    dropped: frozenset[str] = frozenset()
     notes: tuple[tuple[str, ...], ...] = ()
+    closing: tuple[tuple[str, ...], ...] = ()
+    tick: str = ""
 
     @property
     def nothing(self) -> bool:
         """True when applying the plan would write nothing."""
-        return not (self.rows or self.new or self.adopted or self.notes)
+        return not (self.rows or self.new or self.adopted or self.changes or self.dropped or self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch has written: rows appended, and rows in which cells were changed."""
+
+    rows: int = 0
+    changes: int = 0

@@ -1,57 +1,37 @@
-"""What a tick will do, decided before anything is written: which runs become rows, where. Pure.
+"""What a tick will do, decided before anything is written: which runs become rows, where, and which
+cells of rows that stand change. Pure.
 
-A run qualifies when it has settled and the configuration wants it. It is *known* when the
-book-keeping has its id or the sheet shows it; a known run is never appended again, whether or not
-its row still stands (P1, P4).
+A run is *known* when the book-keeping has its id or the sheet shows it; a known run is never appended
+again, whether or not its row still stands (P1, P4).
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
-from runsheet import cells, columns, ledger
-from runsheet.errors import SheetError
-from runsheet.fields import Values
-from runsheet.ledger import Ledger, Note
+from runsheet import cells, columns, ledger, live, repair, safety
+from runsheet.ledger import Base, Ledger
+from runsheet.live import Follower
 from runsheet.model import (
-    SETTLED_STATES,
     Cell,
+    Cells,
+    Change,
     Column,
     Content,
+    Edit,
     Limits,
     Placed,
     Plan,
     Row,
     RowId,
-    Run,
     Scope,
     Shape,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Which runs qualify, and how they are shown.
-
-    `states`: only these, empty for all. `users`: only runs of these, empty for all.
-    `names`: user name to the name shown.
-    """
-
-    choice: columns.Choice
-    states: frozenset[str] = frozenset()
-    users: frozenset[str] = frozenset()
-    names: Mapping[str, str] = field(default_factory=dict)
-    settle_hours: float = 24.0
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A run that qualifies: its identity and its cells by path."""
-
-    scope: Scope
-    run_id: str
-    values: Values
+from runsheet.packing import Note
+from runsheet.repair import Found, Repair
+from runsheet.rules import Candidate, Rules
+from runsheet.shown import Shown
+from runsheet.stored import Stores, as_is
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +40,11 @@ class Decision:
 
     `deleted`: runs kept out since a person deleted their rows. `left_out`: titles of columns
     beyond the limit. `lost_notes`: the book-keeping was missing, so rows deleted by hand may
-    return once. `doubles`: ids that the sheet shows in more than one row.
+    return once. `over`: the table starts over. `doubles`: ids that the sheet shows in more than
+    one row. `kept`: cells that stay as a person left them although the run says otherwise.
+    `put_back`: cells that get back what a person had there, `lost`: those that could not be found
+    again. `waiting`: runs without a row, by reason. `stop`: why the plan must not be applied unless a
+    person says so, "" if it may.
     """
 
     plan: Plan
@@ -69,88 +53,233 @@ class Decision:
     lost_notes: bool = False
     over: bool = False
     doubles: tuple[str, ...] = ()
+    kept: int = 0
+    put_back: int = 0
+    lost: int = 0
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    stop: str = ""
 
 
-def refusal(run: Run, rules: Rules, now: datetime) -> str:
-    """Why a run does not qualify, in a word or two; "" when it does."""
-    if rules.users and (run.user or "").casefold() not in rules.users:
-        return "of another user"
-    if not settled(run, now, rules.settle_hours):
-        return run.state or "not settled"
-    if rules.states and run.state not in rules.states:
-        return f"{run.state}, not in STATES"
-    return ""
-
-
-def settled(run: Run, now: datetime, settle_hours: float) -> bool:
-    """Whether a run will not change any more.
-
-    finished, failed and killed runs are settled. W&B calls runs crashed that go on later, and
-    leaves runs running that died weeks ago: without a heartbeat for `settle_hours` they settle.
-    """
-    if run.state in SETTLED_STATES:
-        return True
-    last = run.heartbeat or run.created
-    return last is not None and now - last >= timedelta(hours=settle_hours)
-
-
-def build(
-    shape: Shape,
-    content: Content,
-    candidates: Sequence[Candidate],
-    rules: Rules,
-    seen: columns.Seen,
-    adopted: Sequence[Placed] = (),
-    limits: Limits = Limits(),  # noqa: B008 - a frozen value
-) -> Decision:
-    """Decide what to write so that every candidate has exactly one row.
+class Planner:
+    """Plans one tick in two steps: see who has a row, then, with the cells of the rows in `look`, decide.
 
     `adopted` are the placements of `columns.adopt`, empty for a sheet that carries marks; they are
     made only together with candidates, whose values tell which columns are ours. A candidate that
-    comes twice counts once. An empty worksheet starts over: what the book-keeping knew of it no
-    longer counts (P4). Raises SheetError when the run_id column or most headers are gone from a
-    sheet of ours, or a worksheet is not ours.
+    comes twice counts once. An empty worksheet, or one in which no column of ours holds anything,
+    starts over: what the book-keeping knew of it no longer counts (P4). `stored` tells what the sheet
+    makes of a cell. Raises SheetError when the run_id column or most headers are gone from a sheet of
+    ours, or a worksheet is not ours.
     """
-    _check(shape, adopted)
-    book, over = _book(shape, content)
-    choice = required(rules.choice, {c.scope for c in candidates} | set(book.ids))
-    lost = content.notes is None
-    trusted = bool(adopted) or lost
-    candidates = list({(c.scope, c.run_id): c for c in candidates}.values())
-    wanted = {c.run_id for c in candidates}
-    rows = [row for row in content.rows if row.run_id in wanted or _is_run(row, book, trusted)]
-    chosen = columns.choose(choice, seen, shape.header, shape.owned, book.columns, adopted, limits)
-    shown = _Shown(rows, book)
-    known, missing = _split(candidates, book, shown)
-    new = chosen.new if missing else ()  # Columns come with the rows that fill them.
-    all_columns = chosen.present + new
-    notes = [*_column_notes(all_columns, book), *_noticed(known, book)]
-    if trusted:
-        notes += ledger.found(rows)
-    if over:
-        notes.insert(0, ledger.START)
-    if not missing and not (adopted and candidates):
-        plan = _nothing(shape, content, notes if lost else [])
-        return Decision(plan, _deleted(known, shown), lost_notes=lost, doubles=shown.doubles())
-    plan = Plan(
-        shape,
-        content,
-        columns=all_columns,
-        owned=shape.owned,
-        adopted=tuple(adopted),
-        new=new,
-        rows=tuple(_row(candidate, all_columns, limits) for candidate in missing),
-        after=max((row.index for row in rows), default=0),
-        notes=tuple(notes),
-    )
-    return Decision(plan, _deleted(known, shown), chosen.left_out, lost, over, shown.doubles())
 
+    def __init__(
+        self,
+        shape: Shape,
+        content: Content,
+        candidates: Iterable[Candidate],
+        rules: Rules,
+        seen: columns.Seen,
+        adopted: Sequence[Placed] = (),
+        limits: Limits = Limits(),  # noqa: B008 - a frozen value
+        stored: Stores = as_is,
+    ) -> None:
+        self._adopted = tuple(adopted)
+        self._limits = limits
+        self._stored = stored
+        self._live = rules.live
+        self._content = content
+        self._book = ledger.parse(content.notes or ())
+        self._over = (shape.empty or shape.hollow) and bool(self._book.ids or self._book.columns)
+        if shape.empty or shape.hollow:
+            self._book = Ledger()
+            shape = replace(shape, owned=(), made=frozenset())
+        self._shape = shape
+        if not shape.hollow:
+            safety.check(shape, adopted)
+        self._lost = content.notes is None
+        self._trusted = bool(adopted and not shape.owned) or self._lost
+        once = {(c.scope, c.run_id): c for c in candidates}
+        self._see(once, rules)
+        self._choice = choice = required(rules.choice, {scope for scope, _ in once} | set(self._book.ids))
+        there = (shape.header, shape.owned, self._book.columns)
+        self._chosen = columns.choose(choice, seen, *there, adopted, limits, shape.made)
+        self._due()
+        self.look = self._rows_to_read()
 
-def _book(shape: Shape, content: Content) -> tuple[Ledger, bool]:
-    """What the book-keeping says, and whether that is over: of a cleared worksheet it says nothing."""
-    book = ledger.parse(content.notes or ())
-    over = shape.empty and bool(book.ids or book.columns)
-    return (Ledger() if over else book), over
+    def _see(self, once: Mapping[tuple[Scope, str], Candidate], rules: Rules) -> None:
+        """Sort the candidates into known, missing and waiting ones."""
+        wanted = {run_id for _, run_id in once}
+        book, content = self._book, self._content
+        self._rows = [row for row in content.rows if row.run_id in wanted or self._is_run(row)]
+        self._shown = Shown(self._rows, book)
+        self._known: list[Candidate] = []
+        self._missing: list[Candidate] = []
+        self._waiting: Counter[str] = Counter()
+        for candidate in once.values():
+            if book.knows(candidate.scope, candidate.run_id) or self._shown.claim(candidate):
+                self._known.append(candidate)
+            elif candidate.refused:
+                self._waiting[candidate.refused] += 1
+            else:
+                self._missing.append(candidate)
+
+    def _is_run(self, row: RowId) -> bool:
+        """Text in the run_id column that is no candidate's id is a run's if we wrote or found it; where
+        we cannot know (a sheet that is adopted, or whose book-keeping is gone) if the row holds
+        something else of ours."""
+        return self._book.has_row(row.run_id) or (self._trusted and row.filled)
+
+    def _due(self) -> None:
+        """Find known runs that have something to say, with their rows."""
+        book = self._book
+        self._followers: list[tuple[RowId, Follower]] = []
+        self._ends: list[tuple[Scope, str, str]] = []
+        touched = {(row.scope, row.run_id) for row in book.pending.rows} if book.pending else set()
+        for run in self._known if self._live else ():
+            followed = book.base(run.scope, run.run_id) is not None
+            if not followed and not book.end(run.scope, run.run_id):
+                continue
+            row = self._shown.row(run)
+            if row is None:
+                self._ends += [(run.scope, run.run_id, "")] if followed and run.settled else []
+            elif live.is_due(follower := self._follower(run), book) or (run.scope, run.run_id) in touched:
+                self._followers.append((row, follower))
+
+    def _follower(self, run: Candidate) -> Follower:
+        shown = (*self._chosen.present, *self._chosen.new)
+        fitted = _cells(run, shown, self._limits)
+        wanted = {column.key: self._stored(cell) for column, cell in zip(shown, fitted, strict=True)}
+        return Follower(run.scope, run.run_id, run.settled, run.stamp, wanted)
+
+    def _rows_to_read(self) -> tuple[RowId, ...]:
+        look = {row.index: row for row, _ in self._followers}
+        by_index = {row.index: row for row in self._content.rows}
+        if pending := self._book.pending:
+            for touched in pending.rows:
+                look[touched.index] = by_index.get(touched.index, RowId("", "", touched.index))
+        return tuple(look[index] for index in sorted(look))
+
+    def elsewhere(self, found: Cells) -> tuple[RowId, ...]:
+        """Rows to read besides, now that the cells of `look` are known."""
+        pending = self._book.pending
+        return tuple(repair.moved(pending, found, self._content.rows)) if pending else ()
+
+    def decide(self, found: Cells = Cells(), tick: str = "", *, whole: bool = True) -> Decision:  # noqa: B008
+        """Decide what to write so that every candidate has exactly one row, and live rows are true.
+
+        `found`: the cells of the rows in `look`. `tick` names the tick in the journal. `whole`: all
+        projects were listed, so that a first sync is over when the plan has been applied.
+        """
+        pending = self._book.pending
+        mend = repair.read(pending, found) if pending else Repair()
+        changes, kept, known = self._changes(found, mend)
+        new = self._new(changes)
+        all_columns = self._chosen.present + new
+        vanished = self._vanished()
+        table, owned = len(self._rows), len(self._shape.owned)
+        stop = safety.stop(self._book, table, len(self._missing), len(changes), vanished, owned)
+        notes = [*known, *ledger.added(self._ends)]
+        if pending and not changes:
+            notes.append(ledger.checked(pending))
+        adopts = bool(self._adopted and self._known)
+        if self._lost or self._missing or changes or notes or stop or adopts:
+            notes = [*self._known_now(all_columns, vanished), *notes]
+        plan = Plan(
+            self._shape,
+            self._content,
+            columns=all_columns,
+            owned=self._shape.owned,
+            adopted=self._adopted if self._missing or self._known else (),
+            new=new,
+            rows=tuple(self._row(candidate, all_columns) for candidate in self._missing),
+            after=max((row.index for row in self._rows), default=0),
+            changes=tuple(changes),
+            notes=tuple(notes),
+            closing=(ledger.DONE,) if whole and not self._book.complete else (),
+            tick=tick,
+        )
+        return Decision(
+            plan,
+            deleted=len(self._known) - self._shown.count(self._known),
+            left_out=self._chosen.left_out if self._missing else (),
+            lost_notes=self._lost,
+            over=self._over and bool(self._missing),
+            doubles=self._shown.doubles(),
+            kept=kept,
+            put_back=sum(edit.back for change in changes for edit in change.cells),
+            lost=mend.lost,
+            waiting=self._waiting,
+            stop=stop,
+        )
+
+    def _changes(self, found: Cells, mend: Repair) -> tuple[list[Change], int, list[Note]]:
+        """Changes in rows that stand, the number of cells kept for an edit, and what is to be noted."""
+        book, shown = self._book, (*self._chosen.present, *self._chosen.new)
+        base: dict[tuple[Scope, str], Base] = {}
+        for (scope, run_id), missed in mend.base.items():
+            known = book.base(scope, run_id)
+            last = book.was.get((scope, run_id)) if known is None else known
+            if last is not None:
+                base[scope, run_id] = book.live[scope][run_id] = {**last, **missed}
+        changes, kept = [], 0
+        for row, follower in self._followers:
+            if not live.is_due(follower, book):
+                continue
+            there = {key: Found(value, value) for key, value in found.rows.get(row.index, {}).items()}
+            outcome = live.follow(follower, there | mend.back.pop(row.index, {}), book, shown)
+            kept += outcome.kept
+            if outcome.base:
+                base.setdefault((follower.scope, follower.run_id), {}).update(outcome.base)
+            if outcome.edits:
+                changes.append(Change(row, follower.scope, tuple(outcome.edits), outcome.end))
+            elif outcome.end:
+                self._ends.append((follower.scope, follower.run_id, outcome.end))
+        changes += self._put_back(mend)
+        return changes, kept, ledger.live((*who, last) for who, last in base.items())
+
+    def _put_back(self, mend: Repair) -> list[Change]:
+        """Changes that only undo what a write of ours did to a row that it did not mean."""
+        by_index = {row.index: row for row in self._content.rows}
+        return [
+            Change(
+                by_index.get(index, RowId("", "", index)),
+                None,
+                tuple(Edit(key, cell.shown, cell.meant, True, cell.image) for key, cell in backs.items()),
+            )
+            for index, backs in mend.back.items()
+        ]
+
+    def _new(self, changes: Iterable[Change]) -> tuple[Column, ...]:
+        """New columns come with the cells that fill them."""
+        if self._missing:
+            return self._chosen.new
+        filled = {edit.key for change in changes for edit in change.cells}
+        return tuple(column for column in self._chosen.new if column.key in filled)
+
+    def _vanished(self) -> list[str]:
+        """Columns that a person deleted since the book-keeping last noticed."""
+        there = {owned.key for owned in self._shape.owned} | {placed.column.key for placed in self._adopted}
+        return [key for key in self._book.columns if key not in there and key not in self._book.gone]
+
+    def _known_now(self, all_columns: Sequence[Column], vanished: Iterable[str]) -> list[Note]:
+        """What a batch that writes anything at all also notes."""
+        book = self._book
+        noticed = [(c.scope, c.run_id, "") for c in self._known if not book.knows(c.scope, c.run_id)]
+        return [
+            *([ledger.START] if self._over else ()),
+            *_column_notes(all_columns, book),
+            *_title_notes(all_columns, book, self._choice),
+            *map(ledger.gone, vanished),
+            *ledger.added(noticed),
+            *(ledger.found(self._rows) if self._trusted else ()),
+        ]
+
+    def _row(self, run: Candidate, all_columns: Sequence[Column]) -> Row:
+        row = _cells(run, all_columns, self._limits)
+        if not self._live or not run.settled:
+            return Row(run.scope, run.run_id, row, live=self._live)
+        wanted = {column.key: self._stored(cell) for column, cell in zip(all_columns, row, strict=True)}
+        follower = Follower(run.scope, run.run_id, True, run.stamp, wanted)
+        return Row(run.scope, run.run_id, row, end=live.end(follower, all_columns))
 
 
 def required(choice: columns.Choice, scopes: Collection[Scope] = ()) -> columns.Choice:
@@ -164,102 +293,6 @@ def required(choice: columns.Choice, scopes: Collection[Scope] = ()) -> columns.
     return replace(choice, fixed=fixed)
 
 
-def _nothing(shape: Shape, content: Content, notes: Iterable[Note]) -> Plan:
-    return Plan(shape, content, owned=shape.owned, notes=tuple(notes))
-
-
-def _check(shape: Shape, adopted: Collection[Placed]) -> None:
-    keys = {owned.key for owned in shape.owned} | {placed.column.key for placed in adopted}
-    titled = sum(1 for owned in shape.owned if owned.title.strip())
-    if shape.owned and titled * 2 < len(shape.owned):
-        raise SheetError(
-            f"row 1 of the worksheet shows only {titled} of our {len(shape.owned)} headers: put the header "
-            "back into row 1, or clear the worksheet to start over. Nothing was written"
-        )
-    if shape.empty or "run_id" in keys:
-        return
-    if shape.owned:
-        raise SheetError(
-            "the run_id column of the worksheet is gone: bring it back (undo), or name another tab "
-            "with WORKSHEET in config.json. Nothing was written"
-        )
-    raise SheetError(
-        "the worksheet holds other data and has no run_id column: name another tab with WORKSHEET in "
-        "config.json (it is made when it does not exist), or head one column run_id. Nothing was written"
-    )
-
-
-def _deleted(known: Sequence[Candidate], shown: "_Shown") -> int:
-    return len(known) - shown.count(known)
-
-
-def _split(
-    candidates: Iterable[Candidate], book: Ledger, shown: "_Shown"
-) -> tuple[list[Candidate], list[Candidate]]:
-    """Candidates that are known, and those that are missing."""
-    known: list[Candidate] = []
-    missing: list[Candidate] = []
-    for candidate in candidates:
-        there = book.knows(candidate.scope, candidate.run_id) or shown.claim(candidate)
-        (known if there else missing).append(candidate)
-    return known, missing
-
-
-def _is_run(row: RowId, book: Ledger, trusted: bool) -> bool:
-    """Text in the run_id column that is no candidate's id is a run's if we wrote or found it; where
-    we cannot know (a sheet that is adopted, or whose book-keeping is gone) if the row holds
-    something else of ours."""
-    return book.has_row(row.run_id) or (trusted and row.filled)
-
-
-class _Shown:
-    """Which runs the sheet shows, or showed when it was adopted: then nobody could tell the scope of
-    a row yet. A row stands for any run of its id that its project cell fits, unless the
-    book-keeping gives it to another: each row stands for one run."""
-
-    def __init__(self, rows: Iterable[RowId], book: Ledger) -> None:
-        self._rows: dict[str, Counter[str]] = defaultdict(Counter)
-        for row in rows:
-            self._rows[row.run_id][row.project] += 1
-        self._book = book
-        self._claims: dict[str, list[Scope]] = defaultdict(list)
-
-    def claim(self, run: Candidate) -> bool:
-        """Whether there is a row for a run that the book-keeping lacks; the row is then taken."""
-        found = Counter(project for project, ids in self._book.found.items() if run.run_id in ids)
-        rows = self._fitting(self._rows.get(run.run_id, Counter()) | found, run.scope)
-        others = [scope for scope, ids in self._book.ids.items() if run.run_id in ids]
-        others += self._claims[run.run_id]
-        taken = sum(scope != run.scope and bool(self._fitting(rows, scope)) for scope in others)
-        if rows.total() <= taken:
-            return False
-        self._claims[run.run_id].append(run.scope)
-        return True
-
-    def count(self, runs: Iterable[Candidate]) -> int:
-        return sum(1 for run in runs if self._fitting(self._rows.get(run.run_id, Counter()), run.scope))
-
-    def doubles(self) -> tuple[str, ...]:
-        """Ids that stand in more rows of one project than there are runs for them."""
-        return tuple(run_id for run_id, rows in self._rows.items() if self._is_double(run_id, rows))
-
-    def _is_double(self, run_id: str, rows: Counter[str]) -> bool:
-        if rows.total() == 1:
-            return False
-        scopes = [scope for scope, ids in self._book.ids.items() if run_id in ids]
-        runs = {project: sum(_fits(project, scope) for scope in scopes) for project in rows}
-        return any(count > max(1, runs[project]) for project, count in rows.items())
-
-    @staticmethod
-    def _fitting(rows: Counter[str], scope: Scope) -> Counter[str]:
-        return Counter({project: count for project, count in rows.items() if _fits(project, scope)})
-
-
-def _fits(shown: str, scope: Scope) -> bool:
-    """Whether a project cell may stand for a scope: it may be blank, or lack the entity."""
-    return shown in ("", scope.project, scope.project.rpartition("/")[2])
-
-
 def _column_notes(all_columns: Iterable[Column], book: Ledger) -> list[Note]:
     """Columns that the book-keeping does not have yet, or whose path has become known."""
     return [
@@ -269,16 +302,20 @@ def _column_notes(all_columns: Iterable[Column], book: Ledger) -> list[Note]:
     ]
 
 
-def _noticed(known: Iterable[Candidate], book: Ledger) -> list[Note]:
-    """Runs that the sheet shows and the book-keeping lacks: so that a later deletion is seen."""
-    rows = [Row(c.scope, c.run_id, ()) for c in known if not book.knows(c.scope, c.run_id)]
-    return ledger.added(rows)
+def _title_notes(all_columns: Iterable[Column], book: Ledger, choice: columns.Choice) -> list[Note]:
+    """What people call columns, as far as the book-keeping does not know it."""
+    called = {column.key: column.title for column in all_columns if column.title.strip()}
+    return [
+        ledger.title(key, title)
+        for key, title in called.items()
+        if book.titles.get(key, title if title in columns.names(key, choice) else "") != title
+    ]
 
 
-def _row(candidate: Candidate, all_columns: Sequence[Column], limits: Limits) -> Row:
+def _cells(run: Candidate, shown: Sequence[Column], limits: Limits) -> tuple[Cell, ...]:
     """The cells of a run. Texts are cut, visibly, to what a cell holds, and to less where a row of
     many long ones would be more than a request takes."""
-    values = [candidate.values.get(column.path) for column in all_columns]
+    values = [run.values.get(column.path) for column in shown]
     limit = limits.cell_chars
     fitted = [cells.fit(cell, limit) for cell in values]
     while sum(len(cell) for cell in fitted if isinstance(cell, str)) * 4 > limits.row_bytes and limit > 100:
@@ -286,7 +323,7 @@ def _row(candidate: Candidate, all_columns: Sequence[Column], limits: Limits) ->
             break
         limit //= 2
         fitted = [cells.fit(cell, limit) for cell in values]
-    return Row(candidate.scope, candidate.run_id, tuple(fitted))
+    return tuple(fitted)
 
 
 def _bytes(row: Iterable[Cell]) -> int:

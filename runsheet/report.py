@@ -14,14 +14,23 @@ NAMED = 10
 class Report:
     """The outcome of one tick.
 
-    `seen`: runs listed; `added_ids`: of the rows appended, in order; `waiting`: runs that do not
+    `seen`: runs listed; `added_ids`: of the rows appended, in order; `updated_ids`: of live rows that
+    changed; `kept`: cells that stay as a person left them although the run says otherwise; `put_back`:
+    cells that were edited in the second of a write and got that edit back, `lost`: those that were not
+    found again; `waiting`: runs that do not
     qualify (yet), by reason; `skips`: what could not be read; `deleted`: runs kept out since their
-    rows were deleted by hand; `left_out`: columns beyond MAX_COLUMNS; `failed`: projects that could not
-    be listed, with the cause; `seconds`: wall time. `planned` is set in a dry run only.
+    rows were deleted by hand; `left_out`: columns beyond MAX_COLUMNS; `notices`: what the destination
+    says of limits that come near; `failed`: projects that could not be listed, with the cause;
+    `seconds`: wall time. `planned` is set in a dry run only, `stop` with it: why
+    the tick would not write.
     """
 
     seen: int = 0
     added_ids: tuple[str, ...] = ()
+    updated_ids: tuple[str, ...] = ()
+    kept: int = 0
+    put_back: int = 0
+    lost: int = 0
     columns_added: tuple[str, ...] = ()
     waiting: Mapping[str, int] = field(default_factory=dict)
     skips: tuple[Skip, ...] = ()
@@ -30,6 +39,7 @@ class Report:
     lost_notes: bool = False
     over: bool = False
     doubles: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     source_requests: int = 0
@@ -37,6 +47,7 @@ class Report:
     destination_requests: int = 0
     seconds: float = 0.0
     planned: Plan | None = None
+    stop: str = ""
 
     @property
     def added(self) -> int:
@@ -45,6 +56,10 @@ class Report:
     def line(self) -> str:
         """The tick in one line."""
         parts = [f"{_count(self.seen, 'run')} seen", self._added()]
+        if self.updated_ids or (self.planned and self.planned.changes):
+            parts.append(self._updated())
+        if self.kept:
+            parts.append(f"{_count(self.kept, 'edited cell')} kept")
         if self.columns_added:
             parts.append(f"{_count(len(self.columns_added), 'new column')}")
         left = [f"{count:,} {reason}" for reason, count in Counter(self.waiting).most_common()]
@@ -84,16 +99,28 @@ class Report:
                 "the book-keeping tab _runsheet is gone: it is made again; rows deleted by hand "
                 "earlier may return once"
             )
+        if self.put_back:
+            lines.append(
+                f"{_count(self.put_back, 'cell')} changed by people in the very second of a write: "
+                "put back as they left them"
+            )
+        if self.lost:
+            lines.append(
+                f"{_count(self.lost, 'cell')} changed by people in the very second of a write could not be "
+                "put back, since their rows are gone: see the version history"
+            )
+        if self.stop:
+            lines.append(f"safety stop: {self.stop}; --accept_changes would let it through")
         if self.left_out:
             many = _count(len(self.left_out), "column")
             lines.append(f"{many} beyond MAX_COLUMNS left out: {', '.join(self.left_out)}")
         if self.doubles:
             ids = ", ".join(self.doubles)
             lines.append(f"ids in more than one row of the sheet: {ids} (the upper row is the sync's)")
-        return lines
+        return [*lines, *self.notices]
 
     def plan_lines(self) -> list[str]:
-        """What a dry run would write: new columns, then a line for each row."""
+        """What a dry run would write: new columns, then a line for each row, new or changed."""
         if self.planned is None:
             return []
         lines = [f"new column {column.title!r} ({column.path})" for column in self.planned.new]
@@ -101,12 +128,20 @@ class Report:
             cells = zip(self.planned.columns, row.cells, strict=True)
             shown = ", ".join(f"{column.title}={cell}" for column, cell in cells if cell is not None)
             lines.append(f"new row {row.run_id} of {row.scope.project}: {shown}"[:300])
+        for change in self.planned.changes:
+            shown = ", ".join(f"{edit.key}: {edit.before} -> {edit.after}" for edit in change.cells)
+            lines.append(f"row {change.row.run_id}: {shown}"[:300])
         return lines
 
     def _added(self) -> str:
         if self.planned is not None:
             return f"{len(self.planned.rows):,} would be added (dry run)"
         return f"{self.added:,} added"
+
+    def _updated(self) -> str:
+        if self.planned is not None:
+            return f"{len(self.planned.changes):,} would be updated"
+        return f"{len(self.updated_ids):,} updated"
 
     def _skip_reasons(self) -> Counter[str]:
         reasons: Counter[str] = Counter()

@@ -7,20 +7,23 @@ reads again and plans afresh; the runs are not pulled again.
 
 import logging
 import random
+import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from runsheet import columns, fields, plan
+from runsheet import columns, journal, ledger, plan, withdraw
+from runsheet.backup import Backups
 from runsheet.clock import Clock
-from runsheet.destinations.base import Destination, RowsRefused
-from runsheet.errors import Changed, ServiceError, Unanswered
-from runsheet.model import Placed, Plan, Row, Run, Scope, Shape, Skip
-from runsheet.plan import Candidate, Decision, Rules
+from runsheet.destinations.base import Destination, Overtaken, RowsRefused
+from runsheet.errors import Changed, SafetyStop, ServiceError, Unanswered
+from runsheet.model import Cells, Change, Content, Placed, Plan, Row, Scope, Shape, Skip, Written
+from runsheet.plan import Decision, Planner
+from runsheet.pull import Progress, Pulled, fail, pull
 from runsheet.report import Report
+from runsheet.rules import Candidate, Rules
 from runsheet.sources.base import Query, Source
+from runsheet.strays import Strays
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +33,16 @@ ATTEMPTS = 6
 REFUSALS = 30
 """How many refused batches a tick divides to find the rows that cause it: one in 10,000 takes 14."""
 
-Progress = Callable[[int], None]
-"""Called with the number of runs pulled so far."""
 
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a tick is to be made. `dry_run`: nothing is written and the report holds the plan.
+    `accept_changes`: also a plan that is far out of the ordinary is applied. `backups`: where the sheet
+    is saved before it is written, if anywhere."""
 
-@dataclass(slots=True)
-class _Pulled:
-    """What the source gave: candidates in order, the paths they have, and what was passed over."""
-
-    candidates: list[Candidate] = field(default_factory=list)
-    seen: columns.Seen = field(default_factory=columns.Seen)
-    count: int = 0
-    waiting: Counter[str] = field(default_factory=Counter)
-    skips: list[Skip] = field(default_factory=list)
-    failed: dict[str, ServiceError] = field(default_factory=dict)
-    projects: int = 0
+    dry_run: bool = False
+    accept_changes: bool = False
+    backups: Backups | None = None
 
 
 def tick(
@@ -54,41 +52,46 @@ def tick(
     query: Query,
     clock: Clock,
     *,
-    dry_run: bool = False,
+    mode: Mode = Mode(),
     progress: Progress = lambda _: None,
 ) -> Report:
     """Make the sheet true once, and say what was done.
 
-    Raises RunsheetError when nothing could be done at all; projects that failed while others
-    went through are in `Report.failed`. With `dry_run` nothing is written and the report holds
-    the plan.
+    Raises RunsheetError when nothing could be done at all, SafetyStop when a person should look
+    first; projects that failed while others went through are in `Report.failed`.
     """
     started = clock.monotonic()
     shape = _read(destination)
-    pulled = _pull(source, rules, query, clock, progress)
+    pulled = pull(source, rules, query, clock, progress)
     if len(pulled.failed) == pulled.projects:
-        _fail(pulled.failed)
-    writing = _Writing(destination, pulled, rules, clock)
-    work = writing.decide if dry_run else writing.run
+        fail(pulled.failed)
+    writing = _Writing(destination, pulled, rules, clock, mode)
+    work = writing.decide if mode.dry_run else writing.run
     decision = work(shape, pulled.candidates)
     return Report(
         seen=pulled.count,
         added_ids=tuple(writing.added),
-        columns_added=tuple(column.title for column in decision.plan.new if writing.added),
-        waiting=dict(pulled.waiting),
+        updated_ids=tuple(writing.updated),
+        columns_added=tuple(column.title for column in decision.plan.new if writing.wrote),
+        kept=decision.kept,
+        put_back=writing.put_back,
+        lost=writing.lost,
+        waiting=dict(pulled.waiting + Counter(decision.waiting)),
         skips=(*pulled.skips, *writing.skips),
         deleted=decision.deleted,
         left_out=decision.left_out,
         lost_notes=decision.lost_notes,
         over=decision.over,
         doubles=decision.doubles,
+        notices=(*writing.notices, *destination.remarks),
         failed={project: str(error) for project, error in pulled.failed.items()},
         source=source.name,
         source_requests=source.requests,
         destination=destination.name,
         destination_requests=destination.requests,
         seconds=clock.monotonic() - started,
-        planned=decision.plan if dry_run else None,
+        planned=decision.plan if mode.dry_run else None,
+        stop=decision.stop,
     )
 
 
@@ -100,120 +103,99 @@ def _read(destination: Destination) -> Shape | None:
         return None
 
 
-def _pull(source: Source, rules: Rules, query: Query, clock: Clock, progress: Progress) -> _Pulled:
-    """All projects, one after the other. A project that fails is noted; what it gave is dropped,
-    since its runs are complete only together (columns are chosen over all of them)."""
-    projects = source.projects()
-    pulled = _Pulled(projects=len(projects))
-    for project in projects:
-        clock.check()
-        part = _Pulled(count=pulled.count)
-        try:
-            for item in source.runs(project, query):
-                if isinstance(item, Skip):
-                    part.skips.append(item)
-                    continue
-                _take(item, part, rules, clock.now())
-                progress(part.count)
-        except ServiceError as error:
-            pulled.failed[project] = error
-            continue
-        _merge(pulled, part)
-    return pulled
-
-
-def _take(run: Run, part: _Pulled, rules: Rules, now: datetime) -> None:
-    """Count a run, and keep its cells if it qualifies. One odd run never stops the others (P6)."""
-    part.count += 1
-    if reason := plan.refusal(run, rules, now):
-        part.waiting[reason] += 1
-        log.debug("%s waits: %s", run.id, reason)
-        return
-    try:
-        values = fields.values(run, rules.names)
-    except Exception as error:  # reported as a skip, the cause is in the log
-        log.debug("run %s", run.id, exc_info=True)
-        part.skips.append(Skip(f"run {run.id}", f"its values cannot be shown ({type(error).__name__})"))
-        return
-    run_id = values.get("run_id")
-    if not isinstance(run_id, str):
-        part.skips.append(Skip(f"run {run.name!r}", "has no id"))
-        return
-    part.seen.add(values)
-    part.candidates.append(Candidate(run.scope, run_id, values))
-
-
-def _merge(pulled: _Pulled, part: _Pulled) -> None:
-    pulled.candidates += part.candidates
-    pulled.seen.filled.update(part.seen.filled)
-    pulled.seen.marks.update(part.seen.marks)
-    pulled.count = part.count
-    pulled.waiting.update(part.waiting)
-    pulled.skips += part.skips
-
-
-def _fail(failed: Mapping[str, ServiceError]) -> None:
-    """Raise the error of the only project; of several, one that holds them all."""
-    kinds = {type(error) for error in failed.values()}
-    if len(failed) == 1:
-        raise next(iter(failed.values()))
-    if failed:
-        kind = kinds.pop() if len(kinds) == 1 else ServiceError
-        raise kind("; ".join(f"{project}: {error}" for project, error in failed.items()))
-
-
 class _Writing:
     """Plans and applies, afresh as often as the sheet moves.
 
-    `added`: ids of rows that were added. `skips`: runs that the sheet does not take.
+    `added`, `updated`: ids of rows that were added, and of rows that changed. `put_back`: cells that got
+    back what a person had there, `lost`: those that were not found again. `skips`: runs that the sheet
+    does not take. `notices`: what a person should know besides.
     """
 
-    def __init__(self, destination: Destination, pulled: _Pulled, rules: Rules, clock: Clock) -> None:
+    def __init__(
+        self, destination: Destination, pulled: Pulled, rules: Rules, clock: Clock, mode: Mode
+    ) -> None:
         self._destination = destination
         self._pulled = pulled
         self._rules = rules
         self._clock = clock
+        self._mode = mode
+        self._tick = journal.name(clock.now(), secrets.token_hex(2))
         self._refusals = 0
         self._bad: set[tuple[Scope, str]] = set()
+        self._overtaken: Overtaken | None = None
         self.added: list[str] = []
+        self.updated: dict[str, None] = {}
+        self.put_back = 0
+        self.lost = 0
         self.skips: list[Skip] = []
+        self.notices: list[str] = []
+
+    @property
+    def wrote(self) -> bool:
+        return bool(self.added or self.updated)
 
     def decide(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
         """Read what the plan needs, and plan. Raises Changed when the sheet moves meanwhile."""
-        shape = shape or self._destination.read()
+        sheet = self._destination
+        shape, content, adopted = self._look(shape or sheet.read())
+        wanted = [c for c in candidates if (c.scope, c.run_id) not in self._bad]
+        planner = Planner(
+            shape, content, wanted, self._rules, self._pulled.seen, adopted, sheet.limits, sheet.stored
+        )
+        cells = sheet.cells(shape, content, planner.look) if planner.look else Cells()
+        if elsewhere := planner.elsewhere(cells):
+            more = sheet.cells(shape, content, elsewhere)
+            cells = replace(cells, rows={**cells.rows, **more.rows})
+        return planner.decide(cells, self._tick, whole=not self._pulled.failed)
+
+    def _look(self, shape: Shape) -> tuple[Shape, Content, tuple[Placed, ...]]:
+        """The sheet with its content. Columns that were cut and pasted are found again by their titles:
+        their marks stayed behind."""
+        seen, choice = self._pulled.seen, plan.required(self._rules.choice)
         adopted: tuple[Placed, ...] = ()
         if not shape.owned and not shape.empty:
-            adopted = columns.adopt(shape.header, plan.required(self._rules.choice), self._pulled.seen)
+            adopted = columns.adopt(shape.header, choice, seen)
+            if shape.hollow and all(placed.column.key != "run_id" for placed in adopted):
+                adopted = ()  # Nothing is left of the table: people's columns stay theirs.
         content = self._destination.content(shape, adopted)
-        wanted = [c for c in candidates if (c.scope, c.run_id) not in self._bad]
-        seen, limits = self._pulled.seen, self._destination.limits
-        return plan.build(shape, content, wanted, self._rules, seen, adopted, limits)
+        strays = Strays(shape, choice, ledger.titles(content.notes or ()))
+        if not strays.keys and not strays.ids():
+            return shape, content, adopted
+        filled = self._destination.content(withdraw.questioned(shape, strays.keys)).blank
+        owned, adopted = strays.found(filled), adopted or strays.ids()
+        shape = replace(shape, owned=owned, hollow=shape.hollow and owned == shape.owned)
+        return shape, self._destination.content(shape, adopted), adopted
 
     def run(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
         """Make the sheet hold the candidates. Returns the first decision: what people get to see.
 
-        Raises ServiceError when the sheet moves again and again.
+        Raises ServiceError when the sheet moves again and again, SafetyStop for a plan that is far out
+        of the ordinary.
         """
         first: Decision | None = None
-        left: Iterator[Row] = iter(())
-        unsure: list[Row] = []
+        left = _Left()
         moves = 0
         while moves < ATTEMPTS:
             self._clock.check()
             try:
+                self._withdraw()
                 decision = self.decide(shape, candidates)
-                first = first or decision
-                # What was sent without an answer and needs no writing any more has arrived.
-                self.added += [row.run_id for row in unsure if row not in decision.plan.rows]
-                left, unsure = iter(decision.plan.rows), []
-                for count in self._batches(decision.plan):
-                    self.added += [row.run_id for row in islice(left, count)]
+                if first is None:
+                    first = decision
+                    self._allow(decision)
+                self._count(*left.arrived(decision.plan))
+                self.put_back += decision.put_back
+                self.lost += decision.lost
+                left = _Left(decision.plan)
+                for part in self._batches(decision.plan):
+                    self._count(*left.take(part))
                 return first
             except RowsRefused as refusal:
                 self._divide(refusal, candidates)
             except Changed as change:
                 log.info("%s: reading the sheet again", change)
-                unsure = list(left) if isinstance(change, Unanswered) else []
+                self._overtaken = change if isinstance(change, Overtaken) else None
+                left = left if isinstance(change, Unanswered) else _Left()
                 self._clock.sleep(_pause(moves))
                 moves += 1
             shape = None
@@ -222,12 +204,43 @@ class _Writing:
             "Nothing is half done"
         )
 
-    def _batches(self, decided: Plan) -> Iterator[int]:
+    def _allow(self, decision: Decision) -> None:
+        """Before the first write: stop if that would be far out of the ordinary; save the sheet."""
+        if decision.plan.nothing:
+            return
+        if decision.stop and not self._mode.accept_changes:
+            raise SafetyStop(
+                f"safety stop: {decision.stop}. Nothing was written. Look whether that is meant; "
+                "--accept_changes lets it through once"
+            )
+        if self._mode.backups and (
+            said := self._mode.backups.before_write(self._destination, decision.plan.shape)
+        ):
+            self.notices.append(said)
+
+    def _withdraw(self) -> None:
+        """Take back what was written into columns that a person replaced in that very second."""
+        if self._overtaken is None:
+            return
+        sheet, overtaken = self._destination, self._overtaken
+        shape = sheet.read()
+        content = sheet.content(withdraw.questioned(shape, overtaken.keys))
+        rows = withdraw.rows(overtaken, content)
+        cells = sheet.cells(shape, content, rows) if rows else Cells()
+        for _ in self._batches(withdraw.build(shape, content, cells, overtaken, sheet.stored, self._tick)):
+            log.info("what was written into columns that are gone was taken out again")
+        self._overtaken = None
+
+    def _batches(self, decided: Plan) -> Iterator[Written]:
         if decided.nothing:
             return
-        for count in self._destination.apply(decided):
-            yield count
+        for part in self._destination.apply(decided):
+            yield part
             self._clock.check()
+
+    def _count(self, rows: Sequence[Row], changes: Sequence[Change]) -> None:
+        self.added += [row.run_id for row in rows]
+        self.updated |= {change.row.run_id: None for change in changes if change.scope}
 
     def _divide(self, refusal: RowsRefused, candidates: Sequence[Candidate]) -> None:
         """Find the row that makes the sheet refuse a batch, so that it stops no other (P6)."""
@@ -241,6 +254,26 @@ class _Writing:
             return
         half = set(keys[: len(keys) // 2])
         self.run(None, [c for c in candidates if (c.scope, c.run_id) in half])
+
+
+class _Left:
+    """What of a plan was not written yet, as far as is known."""
+
+    def __init__(self, decided: Plan | None = None) -> None:
+        self._rows = list(decided.rows) if decided else []
+        self._changes = list(decided.changes) if decided else []
+
+    def take(self, part: Written) -> tuple[list[Row], list[Change]]:
+        """What a batch has written."""
+        rows, self._rows = self._rows[: part.rows], self._rows[part.rows :]
+        changes, self._changes = self._changes[: part.changes], self._changes[part.changes :]
+        return rows, changes
+
+    def arrived(self, again: Plan) -> tuple[list[Row], list[Change]]:
+        """What was sent without an answer and needs no writing any more: it has arrived."""
+        changed = {(change.scope, change.row.run_id) for change in again.changes}
+        rows = [row for row in self._rows if row not in again.rows]
+        return rows, [c for c in self._changes if (c.scope, c.row.run_id) not in changed]
 
 
 def _pause(attempt: int) -> float:

@@ -14,6 +14,7 @@ from runsheet import backends, config, health, sync
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
 from runsheet.model import Skip
+from runsheet.pull import Progress
 from runsheet.report import Report
 from runsheet.sources.base import Query
 
@@ -57,13 +58,23 @@ class Place:
 
 
 class Ticker:
-    """Ticks when called. `users`: only runs of these; `minutes`: until the next tick is due."""
+    """Ticks when called. `users`: only runs of these; `minutes`: until the next tick is due;
+    `accept_changes`: the first tick that comes through may change far more than usual."""
 
-    def __init__(self, place: Place, clock: Clock, users: tuple[str, ...] = (), minutes: float = 0.0) -> None:
+    def __init__(
+        self,
+        place: Place,
+        clock: Clock,
+        users: tuple[str, ...] = (),
+        minutes: float = 0.0,
+        *,
+        accept_changes: bool = False,
+    ) -> None:
         self._place = place
         self._clock = clock
         self._users = users
         self._minutes = minutes
+        self._accept_changes = accept_changes
         self._told: set[Skip] = set()
 
     def __call__(self) -> None:
@@ -96,9 +107,9 @@ class Ticker:
             _progress() as progress,
         ):
             rules = settings.rules(self._users)
-            report = sync.tick(
-                source, destination, rules, query, self._clock, dry_run=dry_run, progress=progress
-            )
+            mode = sync.Mode(dry_run, self._accept_changes, backends.backups(setup))
+            report = sync.tick(source, destination, rules, query, self._clock, mode=mode, progress=progress)
+        self._accept_changes = False
         self._tell(report)
         if report.failed:
             names = ", ".join(report.failed)
@@ -122,15 +133,16 @@ class Ticker:
 
 
 @contextmanager
-def _progress() -> Iterator[sync.Progress]:
+def _progress() -> Iterator[Progress]:
     """A bar on a terminal while runs are pulled; elsewhere a line now and then."""
     if not sys.stderr.isatty():
         yield lambda count: None if count % LINE_EVERY else log.info("%s runs so far", f"{count:,}")
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("pulling runs"), BarColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("runs", total=None)
         yield lambda count: bar.update(task, completed=count)

@@ -6,8 +6,10 @@ carries a mark with its key; marks follow the column wherever people move it.
 
 What every destination promises, and tests/contract/destination_contract.py checks:
 
-- `apply` writes only into rows and columns that it has just made, into marks and into the
-  book-keeping. Nothing of a person is overwritten, cleared or removed.
+- `apply` writes only into rows and columns that it has just made, into marks, into the
+  book-keeping, and into the cells of `Plan.changes`: those it writes only if they hold what the plan
+  says they hold, or puts back at once what it found there. Nothing of a person is overwritten,
+  cleared or removed.
 - Rows go where the plan says (`after`), or below everything where inserting is not possible, in
   the order of the plan; new columns go to the right of everything in use.
 - Each batch holds its rows together with the book-keeping of their ids and is applied whole or
@@ -17,10 +19,12 @@ What every destination promises, and tests/contract/destination_contract.py chec
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
-from runsheet.errors import SheetError
-from runsheet.model import Content, Limits, Placed, Plan, Row, Shape
+from runsheet.errors import SheetError, Unanswered
+from runsheet.model import Cell, Cells, Content, Limits, Placed, Plan, Row, RowId, Shape, Stored, Written
 
 
 class RowsRefused(SheetError):
@@ -34,6 +38,23 @@ class RowsRefused(SheetError):
         self.rows = tuple(rows)
 
 
+class Overtaken(Unanswered):
+    """A batch was applied, and the headers of some columns went in that very second, with all that was
+    in them perhaps.
+
+    `keys` are those of the columns, `rows` the rows that the batch appended, `columns` the keys of
+    their cells. withdraw.py says what follows.
+    """
+
+    def __init__(
+        self, message: str, keys: frozenset[str], rows: Sequence[Row], columns: Sequence[str]
+    ) -> None:
+        super().__init__(message)
+        self.keys = keys
+        self.rows = tuple(rows)
+        self.columns = tuple(columns)
+
+
 class Destination(Protocol):
     """A table that rows go to."""
 
@@ -41,6 +62,12 @@ class Destination(Protocol):
     """As in `--destination`: "gsheet", "xlsx", ..."""
 
     limits: Limits
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Lines for people about what the last `apply` met: limits that come near. They are there
+        when its first batch was written, and every `apply` begins with none."""
+        ...
 
     @property
     def requests(self) -> int:
@@ -66,14 +93,45 @@ class Destination(Protocol):
         """
         ...
 
-    def apply(self, plan: Plan) -> Iterator[int]:
-        """Apply a plan in as few batches as the limits allow; yield rows written, batch by batch.
+    def cells(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> Cells:
+        """Read the cells of our columns in these rows, and the images of the last batch that changed
+        cells if there may be any. Raises as `read` does, and Changed if a row is another by now.
+        """
+        ...
+
+    def stored(self, cell: Cell) -> Stored:
+        """What the sheet makes of a cell that is written: of a date a number."""
+        ...
+
+    def apply(self, plan: Plan) -> Iterator[Written]:
+        """Apply a plan in as few batches as the limits allow; yield what was written, batch by batch:
+        changes first, then rows.
 
         A plan that writes nothing sends nothing. Raises Changed when a batch was refused since
-        the sheet is not as read, or when its outcome is unknown; batches before it stand.
+        the sheet is not as read, Unanswered when its outcome is unknown or people were at work in
+        the cells that it changed; batches before it stand.
         Raises SheetError or ServiceError when the sheet cannot take the plan at all, RowsRefused
-        when it may be for some rows' sake.
+        when it may be for some rows' sake. What exceeds a limit of the destination as a whole is
+        known before the first batch: then nothing is written.
         """
+        ...
+
+    def backup(self, shape: Shape, path: Path) -> None:
+        """Write values and formulas of the worksheet to a new .xlsx file at `path`; a workbook is copied
+        as it is. An empty file may stand there already.
+
+        Requests for it do not count in `requests`. Raises as `read` does, and OSError when `path`
+        cannot be written; what stands there then is of no use.
+        """
+        ...
+
+    def backup_name(self, shape: Shape) -> str:
+        """The name of this table's backups but for the date: `runs-1a2b3c4d.xlsx`. It stays the same,
+        and no table of another spreadsheet or workbook has it."""
+        ...
+
+    def made(self, shape: Shape) -> datetime | None:
+        """The table is not older than this; None if its age is not known."""
         ...
 
     def probe(self) -> Iterator[str]:

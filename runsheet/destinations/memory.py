@@ -6,22 +6,42 @@ as people would.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
-from runsheet import ledger
+from runsheet import columns, ledger
+from runsheet.destinations.xlsx import stream
 from runsheet.errors import Changed
-from runsheet.ledger import Note
-from runsheet.model import Cell, Content, Limits, Owned, Placed, Plan, RowId, Shape
+from runsheet.model import (
+    Cell,
+    Cells,
+    Content,
+    Edit,
+    Foreign,
+    Limits,
+    Owned,
+    Placed,
+    Plan,
+    RowId,
+    Shape,
+    Stored,
+    Written,
+)
+from runsheet.packing import Note
+from runsheet.stored import same
 
 
 @dataclass(slots=True)
 class MemorySheet:
     """A worksheet: rows of cells (row 0 is the header), a mark or None for each column, the
-    book-keeping, and a version that every batch and every person's edit of columns raises."""
+    book-keeping, a version that every batch and every person's edit of columns raises, and the
+    fingerprints of the columns ever made."""
 
     rows: list[list[Cell]] = field(default_factory=list)
     marks: list[str | None] = field(default_factory=list)
     notes: list[Note] | None = None
     version: int = 0
+    made: frozenset[str] = frozenset()
 
     def text(self, row: int, column: int) -> str:
         cells = self.rows[row] if row < len(self.rows) else []
@@ -35,6 +55,7 @@ class MemoryDestination:
     name = "memory"
     limits = Limits()
     requests = 0
+    remarks = ()
 
     def __init__(self, sheet: MemorySheet) -> None:
         self.sheet = sheet
@@ -45,8 +66,13 @@ class MemoryDestination:
         header = [sheet.text(0, index) for index in range(len(sheet.rows[0]))] if sheet.rows else []
         while header and not header[-1]:
             header.pop()
+        if empty:
+            return Shape(bool(sheet.rows), True, tuple(header), token=sheet.version)
         owned = tuple(Owned(key, index, sheet.text(0, index)) for index, key in enumerate(sheet.marks) if key)
-        return Shape(bool(sheet.rows), empty, tuple(header), () if empty else owned, sheet.version)
+        hollow = sheet.notes is not None and not any(
+            sheet.text(row, item.index) for item in owned for row in range(len(sheet.rows))
+        )
+        return Shape(True, False, tuple(header), owned, sheet.version, sheet.made, hollow)
 
     def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
         sheet = self.sheet
@@ -69,23 +95,53 @@ class MemoryDestination:
                 filled = any(self.sheet.text(row, index) for index in others)
                 yield RowId(run_id, project, row, filled)
 
-    def apply(self, plan: Plan) -> Iterator[int]:
+    def cells(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> Cells:
+        places = {owned.key: owned.index for owned in shape.owned}
+        for row in rows:
+            if self.sheet.text(row.index, places["run_id"]).strip() != row.run_id:
+                raise Changed("a row moved")
+        return Cells(
+            {row.index: {key: self._cell(row.index, at) for key, at in places.items()} for row in rows}
+        )
+
+    def _cell(self, row: int, column: int) -> Stored:
+        cells = self.sheet.rows[row] if row < len(self.sheet.rows) else []
+        return self.stored(cells[column]) if column < len(cells) else None
+
+    def stored(self, cell: Cell) -> Stored:
+        return cell.timestamp() if isinstance(cell, datetime) else cell
+
+    def apply(self, plan: Plan) -> Iterator[Written]:
         if plan.nothing:
             return
         sheet = self.sheet
         if sheet.version != plan.shape.token:
             raise Changed("somebody else wrote")
+        marks = {owned.key: owned.index for owned in plan.owned}
+        for change in plan.changes:
+            for edit in change.cells:
+                if edit.key in marks and not same(edit.before, self._cell(change.row.index, marks[edit.key])):
+                    raise Changed("somebody edited a cell")
         sheet.version += 1
         if plan.shape.empty:
             sheet.rows[:0] = [[]]
+            sheet.made = frozenset()
+        if plan.shape.empty or plan.shape.hollow:
             sheet.marks = [None] * len(sheet.marks)
         width = max((len(row) for row in sheet.rows), default=0)
         sheet.marks += [None] * (width - len(sheet.marks))
+        if marks:  # A column that was cut and pasted stands elsewhere than its mark.
+            at = {index: key for key, index in marks.items()}
+            sheet.marks = [at.get(index) for index in range(len(sheet.marks))]
         for placed in plan.adopted:
             sheet.marks[placed.index] = placed.column.key
         start = 0 if plan.shape.empty else width
         self._add_columns(plan, start)
         places = {key: index for index, key in enumerate(sheet.marks) if key}
+        sheet.made |= set(map(columns.fingerprint, places))
+        for change in plan.changes:
+            for edit in change.cells:
+                self._put(change.row.index, places[edit.key], edit, plan)
         rows: list[list[Cell]] = []
         for row in plan.rows:
             cells: list[Cell] = [None] * len(sheet.marks)
@@ -93,8 +149,17 @@ class MemoryDestination:
                 cells[places[column.key]] = cell
             rows.append(cells)
         sheet.rows[plan.after + 1 : plan.after + 1] = rows
-        sheet.notes = [*(sheet.notes or ()), *plan.notes, *ledger.added(plan.rows)]
-        yield len(rows)
+        written = ledger.written(plan, plan.rows, plan.changes, self.stored)
+        sheet.notes = [*(sheet.notes or ()), *plan.notes, *written, *plan.closing]
+        yield Written(len(rows), len(plan.changes))
+
+    def _put(self, row: int, column: int, edit: Edit, plan: Plan) -> None:
+        cells = self.sheet.rows[row]
+        cells += [None] * (column + 1 - len(cells))
+        date = any(item.key == edit.key and item.date for item in plan.columns)
+        value = edit.after.text if isinstance(edit.after, Foreign) else edit.after
+        is_date = date and isinstance(value, (int, float))
+        cells[column] = datetime.fromtimestamp(float(value), UTC) if is_date and value is not None else value
 
     def _add_columns(self, plan: Plan, start: int) -> None:
         sheet = self.sheet
@@ -104,6 +169,15 @@ class MemoryDestination:
         for offset, column in enumerate(plan.new):
             header.insert(start + offset, column.title)
             sheet.marks[start + offset] = column.key
+
+    def backup(self, shape: Shape, path: Path) -> None:
+        stream.write(path, "memory", self.sheet.rows)
+
+    def backup_name(self, shape: Shape) -> str:
+        return "memory.xlsx"
+
+    def made(self, shape: Shape) -> datetime | None:
+        return None
 
     def probe(self) -> Iterator[str]:
         yield "memory needs no rules"

@@ -4,17 +4,36 @@ A subclass gives the fixture `make`: a function that opens one and the same, at 
 as a destination, and a Person who works in it by other means than ours.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
+import openpyxl
 import pytest
 
 from runsheet import ledger
 from runsheet.destinations.base import Destination
 from runsheet.errors import Changed
-from runsheet.model import Cell, Column, Content, Placed, Plan, Row, Scope, Shape
+from runsheet.model import (
+    Cell,
+    Change,
+    Column,
+    Content,
+    Edit,
+    Foreign,
+    Placed,
+    Plan,
+    Row,
+    Scope,
+    Shape,
+    Stored,
+    Written,
+)
+from runsheet.packing import Note
+from runsheet.stored import same
+from tests.support import builders
 
 SCOPE = Scope("wandb", "api.wandb.ai", "team/proj")
 RUN_ID = Column("run_id", "run_id", "run_id")
@@ -32,7 +51,10 @@ class Person(Protocol):
         """All cells as a person would name them: typed, dates aware (UTC), blank ends left out."""
         ...
 
-    def put(self, row: int, column: int, value: Cell) -> None: ...
+    def put(self, row: int, column: int, value: Cell) -> None:
+        """Type a value into a cell, over what is there; None empties it."""
+        ...
+
     def insert_column(self, column: int) -> None: ...
     def delete_column(self, column: int) -> None: ...
     def move_column(self, column: int, to: int) -> None:
@@ -72,7 +94,7 @@ def plan(
     rows: Sequence[Row] = (),
     new: Sequence[Column] = (),
     adopted: Sequence[Placed] = (),
-    notes: Sequence[ledger.Note] = (),
+    notes: Sequence[Note] = (),
 ) -> Plan:
     """A plan as the sync would make it: below the last row with an id, in the columns there are."""
     shape = destination.read()
@@ -82,8 +104,34 @@ def plan(
     columns = (*here, *(placed.column for placed in adopted), *new)
     after = max((row.index for row in content.rows), default=0)
     return Plan(
-        shape, content, columns, shape.owned, tuple(adopted), tuple(new), tuple(rows), after, tuple(notes)
+        shape,
+        content,
+        columns=columns,
+        owned=shape.owned,
+        adopted=tuple(adopted),
+        new=tuple(new),
+        rows=tuple(rows),
+        after=after,
+        notes=tuple(notes),
     )
+
+
+def changed(
+    destination: Destination, run_id: str, wanted: Mapping[str, Stored], new: Sequence[Column] = ()
+) -> Plan:
+    """A plan that gives cells of a row other values."""
+    decided = plan(destination, new=new)
+    row = next(row for row in decided.content.rows if row.run_id == run_id)
+    there = destination.cells(decided.shape, decided.content, [row]).rows[row.index]
+    edits = tuple(Edit(key, there.get(key), after) for key, after in wanted.items())
+    return replace(decided, changes=(Change(row, SCOPE, edits),))
+
+
+def cells(destination: Destination) -> dict[str, Mapping[str, Stored]]:
+    """What is read of the rows, by run id."""
+    shape, content = look(destination)
+    found = destination.cells(shape, content, content.rows)
+    return {row.run_id: found.rows[row.index] for row in content.rows}
 
 
 def ids(destination: Destination) -> list[str]:
@@ -99,6 +147,9 @@ def look(destination: Destination) -> tuple[Shape, Content]:
 class DestinationContract:
     """Subclass it, and give the fixture `make`."""
 
+    formulas = True
+    """Whether a cell can hold a formula."""
+
     @pytest.fixture
     def destination(self, make: Place) -> Destination:
         return make.open()
@@ -111,7 +162,7 @@ class DestinationContract:
     def filled(self, destination: Destination) -> Destination:
         """Two runs in four columns."""
         rows = (run("r1", "one", WHEN, 0.1), run("r2", "two", WHEN, 0.2))
-        assert list(destination.apply(plan(destination, rows, COLUMNS))) == [2]
+        assert list(destination.apply(plan(destination, rows, COLUMNS))) == [Written(2)]
         return destination
 
     def test_nothing_is_there_at_first(self, destination: Destination) -> None:
@@ -205,7 +256,7 @@ class DestinationContract:
 
     def test_more_rows_go_below_in_order(self, filled: Destination, person: Person) -> None:
         rows = [run("r9", "nine", WHEN, 9), run("r3", "three", None, 3)]
-        assert sum(filled.apply(plan(filled, rows))) == 2
+        assert sum(part.rows for part in filled.apply(plan(filled, rows))) == 2
         assert [row[0] for row in person.values()] == ["run_id", "r1", "r2", "r9", "r3"]
         assert person.values()[4] == ["r3", "three", None, 3]
 
@@ -213,7 +264,7 @@ class DestinationContract:
         before, requests = person.values(), filled.requests
         decided = plan(filled)
         requests = filled.requests
-        assert sum(filled.apply(decided)) == 0
+        assert list(filled.apply(decided)) == []
         assert filled.requests == requests
         assert person.values() == before
 
@@ -375,3 +426,256 @@ class DestinationContract:
             ("r2", True),
             ("a remark in the id column", False),
         ]
+
+    def test_a_backup_holds_values_and_formulas(
+        self, destination: Destination, person: Person, tmp_path: Path
+    ) -> None:
+        """Read by another program: numbers, booleans and dates as such, text that looks like a formula as
+        text, formulas as formulas."""
+        texts = ["=1+1", "#N/A", "0012", " 한국어 <b>\n", "_x0041_", True, False]
+        rows = [run(f"r{number}", value, WHEN, 0.1) for number, value in enumerate(texts, 1)]
+        list(destination.apply(plan(destination, rows, COLUMNS)))
+        person.put(1, 5, "=SUM(D2:D3)")
+        person.put(12, 1, "below")
+        path = tmp_path / "backup.xlsx"
+        requests = destination.requests
+        shape = destination.read()
+        spent = destination.requests - requests
+        destination.backup(shape, path)
+        assert destination.requests == requests + spent
+        sheet = openpyxl.load_workbook(path).worksheets[0]
+        assert [cell.value for cell in sheet[1]][:4] == ["run_id", "Name", "created_at", "lr"]
+        shown = [sheet.cell(row, 2) for row in range(2, 9)]
+        assert [
+            cell.value.replace("_x005F_", "_") if cell.data_type == "s" else cell.value for cell in shown
+        ] == texts
+        assert [cell.data_type for cell in shown] == [*"sssss", "b", "b"]
+        moment = sheet["C2"].value
+        assert isinstance(moment, datetime)
+        assert moment.replace(microsecond=0) == WHEN.replace(tzinfo=None)
+        assert (sheet["D2"].value, sheet["B13"].value) == (0.1, "below")
+        assert (sheet["F2"].value, sheet["F2"].data_type) == ("=SUM(D2:D3)", "f" if self.formulas else "s")
+
+    def test_a_backup_changes_nothing(self, filled: Destination, person: Person, tmp_path: Path) -> None:
+        late = plan(filled, [run("r3", "three", WHEN, 3)])
+        before = person.values()
+        filled.backup(filled.read(), tmp_path / "backup.xlsx")
+        assert person.values() == before
+        list(filled.apply(late))
+        assert ids(filled) == ["r1", "r2", "r3"]
+
+    def test_the_name_of_backups_stays(self, filled: Destination, make: Place) -> None:
+        name = filled.backup_name(filled.read())
+        again = make.open()
+        assert again.backup_name(again.read()) == name
+        assert name.endswith(".xlsx")
+
+    @pytest.mark.parametrize("title", ["lr", "name"], ids=["dynamic", "fixed"])
+    def test_a_deleted_column_stays_away_without_book_keeping(
+        self, make: Place, person: Person, title: str
+    ) -> None:
+        """Which columns were ever made is also known without the tab `_runsheet`."""
+        runs = [builders.run(number) for number in range(3)]
+        builders.tick(make.open(), runs)
+        kept = [text for text in person.values()[0] if text != title]
+        person.delete_column(person.values()[0].index(title))
+        person.delete_tab("_runsheet")
+        for _ in range(2):
+            runs.append(builders.run(len(runs), config={"lr": 0.5, "fresh": 1}))
+            builders.tick(make.open(), runs)
+            header, *rows = person.values()
+            assert header == [*kept, "fresh"]
+            assert [row[0] for row in rows] == [item.id for item in runs]
+
+    def test_a_cleared_tab_forgets_its_columns(self, make: Place, person: Person) -> None:
+        """A column that was deleted, and one that the table does not need at first, may be made again."""
+        old, new = builders.run(1, config={"lr": 1, "old": 1}), builders.run(2, config={"lr": 1})
+        builders.tick(make.open(), [old])
+        person.delete_column(person.values()[0].index("lr"))
+        person.clear()
+        builders.tick(make.open(), [new])
+        assert "lr" in person.values()[0]
+        assert "old" not in person.values()[0]
+        builders.tick(make.open(), [new, old])
+        assert person.values()[0][-1] == "old"
+
+    # What rows that follow their runs need.
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "one",
+            "=1+1",
+            "0012",
+            "TRUE",
+            " 한국어 _x0041_\n",
+            "x" * 40_000,
+            7,
+            -0.1,
+            1e-07,
+            True,
+            False,
+            WHEN,
+            None,
+        ],
+        ids=lambda value: repr(value)[:24],
+    )
+    def test_a_cell_is_read_as_it_is_stored(self, destination: Destination, value: Cell) -> None:
+        column = CREATED if isinstance(value, datetime) else NAME
+        list(destination.apply(plan(destination, [run("r1", value)], (RUN_ID, column))))
+        found = cells(destination)["r1"][column.key]
+        expected = destination.stored(value)
+        assert same(expected, found)
+        assert isinstance(found, (int, float)) or not isinstance(value, datetime)
+        assert isinstance(found, bool) == isinstance(value, bool)
+
+    def test_cells_of_the_rows_asked_for(self, filled: Destination, person: Person) -> None:
+        """By key, wherever people moved the columns; what is not ours is left out."""
+        person.put(2, 6, "remark")
+        person.move_column(3, 0)
+        shape, content = look(filled)
+        found = filled.cells(shape, content, content.rows[1:])
+        assert list(found.rows) == [2]
+        assert found.rows[2] == {
+            "run_id": "r2",
+            "name": "two",
+            "created_at": pytest.approx(filled.stored(WHEN)),
+            "config.lr": 0.2,
+        }
+
+    def test_a_formula_is_a_persons(self, filled: Destination, person: Person) -> None:
+        if not self.formulas:
+            pytest.skip("a cell cannot hold a formula")
+        person.put(1, 3, "=1+1")
+        assert cells(filled)["r1"]["config.lr"] == Foreign("=1+1")
+
+    def test_a_row_that_is_another_one(self, filled: Destination, person: Person) -> None:
+        shape, content = look(filled)
+        person.put(1, 0, "r9")
+        with pytest.raises(Changed):
+            filled.cells(shape, content, content.rows[:1])
+
+    @pytest.mark.parametrize("after", ["zwei", "=1+1", 0.25, 3, True, False, None])
+    @pytest.mark.parametrize("key", ["name", "config.lr"])
+    def test_a_change_writes_one_cell(
+        self, filled: Destination, person: Person, key: str, after: str | float | None
+    ) -> None:
+        expected = person.values()
+        expected[2][1 if key == "name" else 3] = after
+        assert list(filled.apply(changed(filled, "r2", {key: after}))) == [Written(0, 1)]
+        found = person.values()
+        assert [row + [None] * (4 - len(row)) for row in found] == expected
+        assert same(cells(filled)["r2"][key], after)
+
+    def test_a_date_stays_one(self, filled: Destination, person: Person) -> None:
+        """Also in a cell that held nothing."""
+        person.put(2, 2, None)
+        later = WHEN + timedelta(hours=30)
+        for run_id in ("r1", "r2"):
+            list(filled.apply(changed(filled, run_id, {"created_at": filled.stored(later)})))
+        assert [row[2] for row in person.values()[1:]] == [later, later]
+
+    def test_many_changes_with_rows_and_a_column(self, filled: Destination, person: Person) -> None:
+        """A new column comes with cells of rows that stand, and all goes together."""
+        person.put(1, 5, "remark")
+        loss = Column("summary.loss", "loss", "summary.loss")
+        first = changed(filled, "r1", {"name": "eins", "summary.loss": 0.5}, new=[loss])
+        second = changed(filled, "r2", {"name": None, "config.lr": 2}, new=[loss])
+        both = replace(
+            first, changes=first.changes + second.changes, rows=(run("r3", "three", WHEN, 3, 0.1),)
+        )
+        parts = list(filled.apply(both))
+        assert (sum(part.rows for part in parts), sum(part.changes for part in parts)) == (1, 2)
+        assert person.values() == [
+            ["run_id", "Name", "created_at", "lr", None, None, "loss"],
+            ["r1", "eins", WHEN, 0.1, None, "remark", 0.5],
+            ["r2", None, WHEN, 2],
+            ["r3", "three", WHEN, 3, None, None, 0.1],
+        ]
+
+    def test_the_journal_comes_with_it(self, filled: Destination) -> None:
+        name = "20261121T093015Z-0a1b"
+        decided = replace(changed(filled, "r1", {"name": "eins"}), tick=name, closing=(ledger.DONE,))
+        list(filled.apply(decided))
+        book = ledger.parse(look(filled)[1].notes or ())
+        (touched,) = book.ticks[-1].touched
+        assert (book.ticks[-1].name, touched.run_id, touched.scope) == (name, "r1", SCOPE)
+        assert {key: (cell.before, cell.after) for key, cell in touched.cells.items()} == {
+            "name": ("one", "eins")
+        }
+        assert book.complete
+
+    def test_an_edit_since_the_cell_was_read_stays(self, filled: Destination, person: Person) -> None:
+        late = changed(filled, "r1", {"name": "eins"})
+        person.put(1, 1, "mine")
+        before = person.values()
+        self.clash(filled, late)
+        assert person.values() == before
+
+    def clash(self, destination: Destination, late: Plan) -> None:
+        """Apply a plan that takes a cell to hold what it does not hold any more. Afterwards the cell has
+        what the person put there. Override it where that takes more."""
+        with pytest.raises(Changed):
+            list(destination.apply(late))
+
+    def test_a_tick_keeps_an_edit_and_follows_elsewhere(self, make: Place, person: Person) -> None:
+        wanted = builders.rules(live=True)
+        for loss in (0.5, 0.25):
+            going = builders.run(1, state="running", heartbeat=builders.NOW, summary={"loss": loss})
+            report = builders.tick(make.open(), [going], wanted)
+            person.put(1, 1, "mine")
+        values = dict(zip(*person.values(), strict=True))
+        assert (values["run_id"], values["name"], values["loss"], values["lr"]) == (
+            "run0001",
+            "mine",
+            0.25,
+            0.1,
+        )
+        assert (report.updated_ids, report.added_ids) == (("run0001",), ())
+
+    @pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "blank"])
+    def test_columns_of_which_nothing_is_left_start_over(
+        self, make: Place, person: Person, deleted: bool
+    ) -> None:
+        """Beside what people have there, which stays."""
+        builders.tick(make.open(), [builders.run(1), builders.run(2)])
+        header, *rows = person.values()
+        person.put(0, len(header) + 1, "remark")
+        person.put(1, len(header) + 1, "mine")
+        for index in range(len(header)):
+            if deleted:
+                person.delete_column(0)
+            else:
+                for row in range(len(rows) + 1):
+                    person.put(row, index, None)
+        shape = make.open().read()
+        assert shape.hollow
+        builders.tick(make.open(), [builders.run(1), builders.run(2)])
+        start = (1 if deleted else len(header) + 1) + 1
+        again = person.values()
+        assert again[0][start - 1 :] == ["remark", *header]
+        assert [row[start:] for row in again[1:] if row[start:]] == rows
+        assert [row[start - 1] for row in again[1:] if row[start - 1] is not None] == ["mine"]
+        owned = make.open().read().owned
+        assert [item.index for item in owned] == list(range(start, start + len(header)))
+        builders.tick(make.open(), [builders.run(1), builders.run(2)])
+        assert person.values() == again
+
+    @pytest.mark.parametrize("title", ["run_id", "loss"])
+    def test_a_column_that_was_cut_and_pasted(self, make: Place, person: Person, title: str) -> None:
+        """The mark stays behind, and moves to where the title stands at the next write."""
+        builders.tick(make.open(), [builders.run(1)])
+        header = person.values()[0]
+        old, new = header.index(title), len(header) + 1
+        for row, cells_of in enumerate(person.values()):
+            person.put(row, new, cells_of[old])
+            person.put(row, old, None)
+        for _ in range(2):
+            builders.tick(make.open(), [builders.run(1), builders.run(2)])
+            header, first, second = person.values()
+            assert (header.count(title), header.index(title)) == (1, new)
+            assert (first[old], second[old]) == (None, None)
+            expected = "run0002" if title == "run_id" else 0.25
+            assert second[new] == expected
+        owned = {item.title: item.index for item in make.open().read().owned}
+        assert owned[title] == new

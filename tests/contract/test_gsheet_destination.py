@@ -1,15 +1,18 @@
 """The Google worksheet keeps the promises of a destination, over HTTP with the unmodified client."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from runsheet.destinations.base import Destination
 from runsheet.destinations.gsheet.marks import NOTES_TAB
-from runsheet.model import Cell
+from runsheet.errors import Unanswered
+from runsheet.model import Cell, Plan
 from tests.contract.destination_contract import DestinationContract, Place
-from tests.support.builders import Desk
+from tests.support.builders import Desk, tick
 from tests.support.sheets import Document, SheetsServer, Tab
 
 TITLE = "runs"
@@ -79,3 +82,9 @@ class TestGsheet(DestinationContract):
         with SheetsServer() as server:
             desk = Desk(server, tmp_path)
             yield Place(lambda: desk.connect(TITLE), SheetsPerson(desk.document))
+
+    def clash(self, destination: Destination, late: Plan) -> None:
+        """The service has no condition on what a cell holds: the next plan puts back what was there."""
+        with pytest.raises(Unanswered):
+            list(destination.apply(replace(late, tick="20261121T093015Z-0a1b")))
+        assert tick(destination, []).put_back == 1

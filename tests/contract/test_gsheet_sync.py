@@ -9,31 +9,48 @@ import pytest
 from runsheet.columns import Header
 from runsheet.destinations.gsheet import spreadsheet_key
 from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError, SheetError, Unreachable
+from runsheet.sync import Mode
 from tests.support.builders import Desk, FakeClock, rules, run, tick
-from tests.support.sheets import Document, SheetsServer, applied, late, people, refuse, reset, truncate
+from tests.support.sheets import (
+    ACCOUNT,
+    Document,
+    SheetsServer,
+    applied,
+    late,
+    people,
+    refuse,
+    reset,
+    truncate,
+)
 
 RUNS = [run(number) for number in range(5)]
 
 
 class TestFirstContact:
     def test_a_missing_tab_is_made(self, desk: Desk) -> None:
-        """The WORKSHEET appears with a frozen bold header, room for 100 columns, and one row a run."""
+        """The WORKSHEET appears with a frozen bold header, as wide as a new tab is, and one row a run."""
         desk.tick(RUNS)
         tab = desk.document.tab("runs")
         assert tab.values()[0] == ["run_id", "name", "epoch", "loss", "lr", "model.name"]
         assert desk.ids() == [r.id for r in RUNS]
-        assert tab.size[1] == 100
+        assert tab.size == (106, 26)
         assert tab.look("A1").format == {"textFormat": {"bold": True}}
         assert tab.grid.layout["frozenRowCount"] == 1
         assert desk.document.tab("_runsheet").hidden
 
     def test_an_empty_first_tab_is_used(self, desk: Desk) -> None:
-        """Without WORKSHEET a fresh spreadsheet's only tab is filled, and widened to 100 columns."""
+        """Without WORKSHEET a fresh spreadsheet's only tab is filled."""
         desk.tick(RUNS, worksheet="")
         assert desk.ids("Sheet1") == [r.id for r in RUNS]
-        assert desk.document.tab("Sheet1").size[1] == 100
+        assert desk.document.tab("Sheet1").size[1] == 26
         desk.tick([*RUNS, run(9)], worksheet="")
         assert desk.ids("Sheet1")[-1] == "run0009"
+
+    @pytest.mark.parametrize("worksheet", ["runs", ""], ids=["new", "empty"])
+    def test_many_columns_and_a_few_more(self, desk: Desk, worksheet: str) -> None:
+        """A tab gets the columns it needs, and blank ones beside them to type into."""
+        desk.tick([run(0, config={f"key{n:02d}": 1 for n in range(40)}, summary={})], worksheet=worksheet)
+        assert desk.document.tab(worksheet or "Sheet1").size[1] == 47
 
     def test_probes_leave_nothing_behind(self, desk: Desk) -> None:
         """What first contact tries out is gone afterwards."""
@@ -51,7 +68,7 @@ class TestFirstContact:
 
     def test_a_dry_run_writes_nothing(self, desk: Desk, server: SheetsServer) -> None:
         """--dry_run shows the plan and sends no write, probes included."""
-        report = desk.tick(RUNS, dry_run=True)
+        report = desk.tick(RUNS, mode=Mode(dry_run=True))
         assert report.planned is not None
         assert len(report.planned.rows) == 5
         assert server.count("write") == 0
@@ -383,8 +400,9 @@ class TestErrors:
         """Read-only sharing is said as such, before anything is half done."""
         desk.document.unshare()
         desk.document.share(role="reader")
-        with pytest.raises(AccessError, match="editor"):
+        with pytest.raises(AccessError, match=r"shared read-only with \S+@.*share it .* as editor"):
             desk.tick(RUNS)
+        assert [tab.title for tab in desk.document.tabs] == ["Sheet1"]
 
     def test_a_revoked_key(self, desk: Desk, server: SheetsServer) -> None:
         """A revoked key is not tried again and again."""
@@ -394,13 +412,32 @@ class TestErrors:
         assert server.count("token") <= 3
 
     def test_a_protected_column(self, desk: Desk) -> None:
-        """A protected range of ours stops the tick with its reason; nothing is written."""
+        """A protected range of ours stops the tick, which names it; nothing is written."""
         desk.tick(RUNS)
-        desk.document.tab("runs").protect("A1:B50")
+        tab = desk.document.tab("runs")
+        tab.protect("D:D", description="final numbers")
+        tab.protect("A1:B50")
+        tab.protect("E:E", editable=True, description="open to us")
+        desk.document.tab("Sheet1").protect("A:A", description="of another tab")
         before = desk.document.snapshot()
-        with pytest.raises(SheetError, match="protected"):
+        with pytest.raises(SheetError) as caught:
             desk.tick([*RUNS, run(8)])
+        text = str(caught.value)
+        assert (
+            "the protected range 'runs'!D:D (\"final numbers\") and the protected range 'runs'!A1:B50" in text
+        )
+        assert "another tab" not in text
+        assert "open to us" not in text
+        assert f"let {ACCOUNT} edit" in text
         assert desk.document.snapshot() == before
+
+    def test_a_protected_book_keeping(self, desk: Desk) -> None:
+        """The hidden tab may be what is protected."""
+        desk.tick(RUNS)
+        desk.document.tab("_runsheet").protect()
+        with pytest.raises(SheetError, match="the protected tab '_runsheet'"):
+            desk.tick([*RUNS, run(8)])
+        assert desk.ids() == [r.id for r in RUNS]
 
     def test_nobody_answers(self, desk: Desk, server: SheetsServer) -> None:
         """No network is one sentence."""
@@ -467,17 +504,47 @@ class TestSize:
         assert sum(sizes) / 2_000_000 + 4 >= len(sizes)
         assert desk.ids() == [r.id for r in runs]
 
-    def test_unused_columns_are_given_back(self, desk: Desk) -> None:
-        """Near 10 million cells, blank columns at the right edge go; a person's stays."""
+    def test_blank_columns_are_never_taken_away(self, desk: Desk) -> None:
+        """Near 10 million cells too: a person may be typing into them."""
         desk.tick(RUNS)
-        tab = desk.document.tab("runs")
-        tab.resize(95_000, 100)
-        tab.put("H3", "mine")
+        desk.document.tab("runs").resize(95_000, 100)
         desk.document.add_tab("big").resize(18_000, 26)
-        desk.tick([*RUNS, *(run(100 + number) for number in range(100))])
-        assert desk.ids()[-1] == "run0199"
-        assert tab.size[1] == 8
-        assert tab.value("H3") == "mine"
+        before = desk.document.snapshot()
+        with pytest.raises(SheetError, match=r"has 9,9\d\d,\d\d\d now.* Delete blank rows and columns"):
+            desk.tick([*RUNS, *(run(100 + number) for number in range(100))])
+        assert desk.document.snapshot() == before
+
+    def test_a_new_tab_takes_no_more_than_there_is(self, desk: Desk) -> None:
+        """Where a tab of the usual width does not fit, one that is as wide as the table does."""
+        desk.document.add_tab("big").resize(99_725, 100)
+        report = desk.tick(RUNS)
+        assert desk.ids() == [r.id for r in RUNS]
+        assert 6 <= desk.document.tab("runs").size[1] < 26
+        assert "99 %" in "".join(report.remarks())
+
+    def test_a_spreadsheet_that_becomes_full_is_said(self, desk: Desk) -> None:
+        """From 80 % on each tick that writes says how full it is, and what to do."""
+        desk.tick(RUNS)
+        desk.document.add_tab("big").resize(83_000, 100)
+        (remark,) = desk.tick([*RUNS, run(8)]).remarks()
+        assert remark.startswith("the spreadsheet holds 8,3")
+        assert "of 10,000,000 cells (83 %)" in remark
+        assert "MAX_COLUMNS" in remark
+        assert desk.tick([*RUNS, run(8)]).remarks() == []
+
+    def test_half_full_is_not_said(self, desk: Desk) -> None:
+        """Below 80 % nobody is bothered."""
+        desk.document.add_tab("big").resize(79_000, 100)
+        assert desk.tick(RUNS).remarks() == []
+
+    def test_no_room_for_a_fixed_column(self, desk: Desk) -> None:
+        """Blank columns up to the last that a tab can have: the tick says so before it writes."""
+        desk.tick(RUNS)
+        desk.document.tab("runs").resize(200, 18_278)
+        before = desk.document.snapshot()
+        with pytest.raises(SheetError, match="a tab holds 18,278"):
+            desk.tick([*RUNS, run(8)], rules("run_id", "name", "state"))
+        assert desk.document.snapshot() == before
 
     def test_a_full_spreadsheet_is_said(self, desk: Desk) -> None:
         """What cannot fit is an error with advice, before anything is written."""

@@ -20,6 +20,7 @@ from runsheet.errors import ConfigError, SheetError
 from runsheet.model import Cell
 from tests.contract.destination_contract import DestinationContract, Place
 from tests.support.builders import run, tick
+from tests.support.workbooks import unpack
 
 
 class XlsxPerson:
@@ -33,7 +34,7 @@ class XlsxPerson:
         return _without_end([_without_end(row) for row in rows])
 
     def put(self, row: int, column: int, value: Cell) -> None:
-        self._change(lambda sheet: sheet.cell(row + 1, column + 1, value))
+        self._change(lambda sheet: setattr(sheet.cell(row + 1, column + 1), "value", value))
 
     def insert_column(self, column: int) -> None:
         self._change(lambda sheet: sheet.insert_cols(column + 1))
@@ -104,7 +105,7 @@ class XlsxPerson:
     def _rename(self, moved: Callable[[int], int | None]) -> None:
         book = self._load()
         for name in book.defined_names.values():
-            found = re.fullmatch(r"'runs'!\$([A-Z]+):\$\1", name.attr_text)
+            found = re.fullmatch(r"'?runs'?!\$([A-Z]+):\$\1", name.attr_text)
             if found:
                 index = moved(column(found[1]))
                 whole = "" if index is None else f"${letters(index)}:${letters(index)}"
@@ -143,6 +144,18 @@ def test_two_tables_in_one_workbook(tmp_path: Path) -> None:
     for worksheet in ("one", "two"):
         ids = [row[0] for row in book[worksheet].iter_rows(values_only=True)]
         assert ids == ["run_id", "run0001", "run0002"]
+
+
+def test_no_mark_is_given_twice(tmp_path: Path) -> None:
+    """The name of a column that was deleted stays behind: it never comes to stand for another."""
+    path = tmp_path / "runs.xlsx"
+    tick(XlsxDestination(path, clock=Clock()), [run(1)])
+    person = XlsxPerson(path)
+    person.delete_column(len(person.values()[0]) - 1)
+    tick(XlsxDestination(path, clock=Clock()), [run(1), run(2, config={"fresh": 1})])
+    names = re.findall(rb"_rs_\d+", unpack(path)["xl/workbook.xml"])
+    assert len(names) == len(set(names))
+    assert person.values()[0][-1] == "fresh"
 
 
 def _book(path: Path, *rows: list[Any], protect: bool = False) -> Path:

@@ -17,7 +17,7 @@ from openpyxl.worksheet.table import Table
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination
 from runsheet.destinations.xlsx import XlsxDestination
-from runsheet.model import Cell, Column, Placed, Plan, Row, Scope
+from runsheet.model import Cell, Column, Placed, Plan, Row, Scope, Written
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -120,7 +120,7 @@ def append(
         rows=tuple(Row(Scope("wandb", "h", "p"), str(cells[0]), cells) for cells in rows),
         after=max((row.index for row in content.rows), default=0),
     )
-    assert list(destination.apply(plan)) == ([len(rows)] if not plan.nothing else [])
+    assert list(destination.apply(plan)) == ([Written(len(rows))] if not plan.nothing else [])
     return plan
 
 

@@ -38,9 +38,11 @@ def new(
     header: Sequence[str] = (),
     owned: Sequence[Owned] = (),
     ever: Mapping[str, str] | None = None,
+    made: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
-    """Title and path of each new column."""
-    chosen = columns.choose(choice, found, header, owned, ever or {})
+    """Title and path of each new column; `made` are keys whose fingerprints are known."""
+    prints = {columns.fingerprint(key) for key in made}
+    chosen = columns.choose(choice, found, header, owned, ever or {}, made=prints)
     return [(column.title, column.path) for column in chosen.new]
 
 
@@ -180,6 +182,39 @@ DELETED = {
 def test_deleted_columns_stay_deleted(ever: dict[str, str], made: list[tuple[str, str]]) -> None:
     """A column that was made once and is gone does not come back under another name."""
     assert new(Choice(()), seen(config__lr=1), ever=ever) == made
+
+
+def test_a_fixed_column_that_was_deleted_stays_deleted() -> None:
+    """Also while the configuration lists it."""
+    assert new(Choice(fixed("name", "lr")), seen(config__lr=1), ever={"name": "name"}) == [
+        ("lr", "config.lr")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "left"),
+    [
+        ([], [("lr", "config.lr"), ("loss", "summary.loss"), ("seed", "config.seed")]),
+        (["config.seed"], [("lr", "config.lr"), ("loss", "summary.loss")]),
+        (["lr"], [("loss", "summary.loss"), ("seed", "config.seed")]),
+        (["lr", "config.seed", "summary.loss"], []),
+        (["config.lr"], [("lr", "config.lr"), ("loss", "summary.loss"), ("seed", "config.seed")]),
+    ],
+    ids=["none", "dynamic", "fixed", "all", "listed since"],
+)
+def test_deleted_columns_are_known_by_their_fingerprints(
+    made: list[str], left: list[tuple[str, str]]
+) -> None:
+    """Without book-keeping, too; the values of a fixed header do not return as a dynamic column."""
+    found = seen(config__lr=3, summary__loss=2, config__seed=1)
+    assert new(Choice(fixed("lr")), found, made=made) == left
+
+
+def test_a_column_that_stands_there_may_be_among_the_fingerprints() -> None:
+    """Another path that its key fits as well is a column of its own, as it is with book-keeping."""
+    owned, ever = (Owned("lr", 0, "lr"),), {"lr": "config.lr"}
+    found = seen(config__lr=1, summary__lr=1)
+    assert new(Choice(fixed("lr")), found, ("lr",), owned, ever, ["lr"]) == [("summary.lr", "summary.lr")]
 
 
 def test_a_header_for_a_column_that_stands_there_makes_no_second() -> None:

@@ -62,7 +62,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "zone": ({"TIMEZONE": "Seoul"}, 'there is no time zone "Seoul"'),
     "part of a zone": ({"TIMEZONE": "Asia"}, "there is no time zone"),
     "path as a zone": ({"TIMEZONE": "../../etc/passwd"}, "there is no time zone"),
-    "live rows": ({"LIVE_ROWS": True}, "set false"),
     "long tab title": ({"WORKSHEET": "x" * 101}, "at most 100 characters"),
 }
 

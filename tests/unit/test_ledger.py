@@ -2,9 +2,10 @@
 
 import pytest
 
-from runsheet import ledger
-from runsheet.ledger import Ledger, Note
-from runsheet.model import Row, RowId, Scope
+from runsheet import ledger, packing
+from runsheet.ledger import Ledger
+from runsheet.packing import Note
+from runsheet.model import RowId, Scope
 from tests.support.builders import scope
 
 IDS = ["run1", "", "-", "%2D", "a b", "x\"y'z", "a/b", "실험", "🚀", "\ud83d", "a\tb\nc", "=1+1", "A", "a"]
@@ -13,7 +14,7 @@ IDS = ["run1", "", "-", "%2D", "a b", "x\"y'z", "a/b", "실험", "🚀", "\ud83d
 @pytest.mark.parametrize("run_id", IDS, ids=ascii)
 def test_every_id_is_known_again(run_id: str) -> None:
     """An id comes back as it went in, and no other id with it."""
-    book = ledger.parse(ledger.added([Row(scope(), run_id, ())]))
+    book = ledger.parse(ledger.added([(scope(), run_id, "")]))
     assert [run_id in ids for ids in book.ids.values()] == [True]
     assert [other for other in IDS if book.knows(scope(), other)] == [run_id]
 
@@ -32,17 +33,17 @@ def test_every_id_is_known_again(run_id: str) -> None:
 )
 def test_scopes_round_trip(where: Scope) -> None:
     """A scope as text is three words, whatever is in it."""
-    text = ledger.scope_text(where)
+    text = packing.scope_text(where)
     assert len(text.split()) == 3
-    assert ledger.parse_scope(text) == where
+    assert packing.parse_scope(text) == where
 
 
 def test_a_hundred_thousand_ids() -> None:
     """Many ids take few rows, none longer than a cell, and none is lost."""
     ids = {f"{number:08x}" for number in range(100_000)}
-    notes = list(ledger.pack(scope(), sorted(ids)))
+    notes = list(ledger.added((scope(), run_id, "") for run_id in sorted(ids)))
     assert len(notes) < 40
-    assert max(len(text) for _, _, text in notes) <= ledger.TEXT_CHARS
+    assert max(len(text) for _, _, text in notes) <= packing.TEXT_CHARS
     assert ledger.parse(notes).ids[scope()] == ids
 
 
@@ -64,14 +65,12 @@ def test_columns_keep_their_latest_path() -> None:
 def test_start_forgets_what_stands_above() -> None:
     """A cleared sheet starts over; what comes after counts."""
     before = [
-        *ledger.added([Row(scope(), "a", ())]),
+        *ledger.added([(scope(), "a", "")]),
         *ledger.found([RowId("c", "", 1)]),
         ledger.column("k", "p"),
     ]
     assert ledger.parse([*before, ledger.START]) == Ledger()
-    assert ledger.parse([*before, ledger.START, *ledger.added([Row(scope(), "b", ())])]).ids == {
-        scope(): {"b"}
-    }
+    assert ledger.parse([*before, ledger.START, *ledger.added([(scope(), "b", "")])]).ids == {scope(): {"b"}}
 
 
 ODD: list[Note] = [
@@ -93,7 +92,7 @@ def test_odd_rows_are_passed_over() -> None:
 
 
 def many() -> list[Note]:
-    notes = [note for number in range(500) for note in ledger.added([Row(scope(), f"id{number}", ())])]
+    notes = [note for number in range(500) for note in ledger.added([(scope(), f"id{number}", "")])]
     return [*notes, *ledger.found([RowId("f", "p", 3)]), ledger.column("lr", "config.lr")]
 
 

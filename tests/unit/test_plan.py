@@ -10,9 +10,10 @@ from runsheet import columns, fields, ledger, plan
 from runsheet.cells import CUT
 from runsheet.columns import Header, Seen
 from runsheet.errors import SheetError
-from runsheet.ledger import Note
-from runsheet.model import Column, Content, Limits, Owned, Placed, Row, RowId, Run, Scope, Shape
-from runsheet.plan import Candidate, Decision, Rules
+from runsheet.packing import Note
+from runsheet.model import Column, Content, Limits, Owned, Placed, RowId, Run, Scope, Shape
+from runsheet.plan import Decision, Planner
+from runsheet.rules import Candidate, Rules, refusal
 from tests.support.builders import NOW, rules, run, scope
 
 HOUR = timedelta(hours=1)
@@ -30,7 +31,7 @@ def candidate(run_id: str, where: Scope | None = None, **values: Any) -> Candida
 
 def noted(*runs: Candidate) -> tuple[Note, ...]:
     """Book-keeping that says these were appended."""
-    return tuple(ledger.added(Row(item.scope, item.run_id, ()) for item in runs))
+    return tuple(ledger.added((item.scope, item.run_id, "") for item in runs))
 
 
 def build(
@@ -46,7 +47,8 @@ def build(
     for item in candidates:
         seen.add(item.values)
     content = Content(tuple(rows), notes)
-    return plan.build(shape, content, candidates, wanted or rules("run_id"), seen, adopted, **more)
+    planner = Planner(shape, content, candidates, wanted or rules("run_id"), seen, adopted, **more)
+    return planner.decide()
 
 
 def appended(decision: Decision) -> list[str]:
@@ -77,7 +79,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 @pytest.mark.parametrize(("changes", "more", "reason"), REFUSED.values(), ids=REFUSED)
 def test_refusal(changes: dict[str, Any], more: dict[str, Any], reason: str) -> None:
     """A run qualifies when it has settled and the configuration wants it; else a word says why not."""
-    assert plan.refusal(run(1, **changes), rules(**more), NOW) == reason
+    assert refusal(run(1, **changes), rules(**more), NOW) == reason
 
 
 A, B = scope("team/a"), scope("team/b")

@@ -43,6 +43,7 @@ REMARKS = {
     "over": (Report(seen=1, over=True), ["starts over"]),
     "lost": (Report(seen=1, lost_notes=True), ["_runsheet is gone"]),
     "columns": (Report(seen=1, left_out=("x", "y/z")), ["2 columns beyond MAX_COLUMNS left out: x, y/z"]),
+    "notices": (Report(seen=1, over=True, notices=("nearly full",)), ["starts over", "nearly full"]),
     "doubles": (Report(seen=1, doubles=("id1", "id2")), ["more than one row of the sheet: id1, id2"]),
 }
 

@@ -1,6 +1,7 @@
 """P1-P7 in one tick after another: every run that qualifies has one row, people's edits stay."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,8 @@ from runsheet.config import Config
 from runsheet.destinations.memory import MemoryDestination, MemorySheet
 from runsheet.errors import Changed, NotFound, ServiceError, SheetError, Stopped, Unreachable
 from runsheet.model import Cell, Plan, Run, Skip
-from runsheet.plan import Rules
 from runsheet.report import Report
+from runsheet.rules import Rules
 from runsheet.sources.base import Query
 from runsheet.sources.memory import MemorySource
 from tests.support.builders import NOW, PROJECT, FakeClock, rules, run
@@ -86,7 +87,7 @@ def row_of(sheet: MemorySheet, run_id: str) -> dict[str, Cell]:
 
 def copy(sheet: MemorySheet) -> MemorySheet:
     notes = None if sheet.notes is None else list(sheet.notes)
-    return MemorySheet([list(row) for row in sheet.rows], list(sheet.marks), notes, sheet.version)
+    return replace(sheet, rows=[list(row) for row in sheet.rows], marks=list(sheet.marks), notes=notes)
 
 
 @pytest.fixture
@@ -408,7 +409,7 @@ class TestDryRun:
         """The plan is in the report; the sheet is as it was."""
         tick(sheet, RUNS[:2])
         before = copy(sheet)
-        report = tick(sheet, RUNS, dry_run=True)
+        report = tick(sheet, RUNS, mode=sync.Mode(dry_run=True))
         assert sheet == before
         assert report.planned is not None
         assert [row.run_id for row in report.planned.rows] == ["run0002", "run0003"]

@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 
 from runsheet import ledger
+from runsheet.columns import fingerprint
 from runsheet.destinations.xlsx.archive import _moved
 from runsheet.destinations.xlsx.disk import Disk
 from runsheet.errors import Changed
@@ -81,6 +82,38 @@ def test_book_keeping_alone_touches_no_sheet(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(path)
     assert book["_runsheet"].sheet_state == "hidden"
     assert book.sheetnames == ["runs", "plots", "_runsheet"]
+
+
+def comments(path: Path) -> dict[str, str | None]:
+    return {name: defined.comment for name, defined in openpyxl.load_workbook(path).defined_names.items()}
+
+
+def test_columns_are_remembered_by_table(tmp_path: Path) -> None:
+    """What one table had is nothing to another, even when its names stand for no column any more."""
+    path = tmp_path / "runs.xlsx"
+    append(opened(path, worksheet="one"), [("r1", 1)], new=("run_id", "a"))
+    append(opened(path, worksheet="Kim's <2>"), [("r1", 1)], new=("run_id", "b"))
+    book = openpyxl.load_workbook(path)
+    for name in book.defined_names.values():
+        name.attr_text = "#REF!"
+    book.save(path)
+    assert opened(path, worksheet="one").read().made == {fingerprint("run_id"), fingerprint("a")}
+    assert opened(path, worksheet="Kim's <2>").read().made == {fingerprint("run_id"), fingerprint("b")}
+
+
+def test_a_table_that_starts_over_forgets_its_columns(tmp_path: Path) -> None:
+    """The old names stay, since numbers are given once; only what they remember goes."""
+    path = tmp_path / "runs.xlsx"
+    append(opened(path), [("r1", 1)], new=("run_id", "a"))
+    append(opened(path, worksheet="two"), [("r1", 1)], new=("run_id", "b"))
+    book = openpyxl.load_workbook(path)
+    book["runs"].delete_rows(1, 9)
+    book.save(path)
+    assert opened(path).read().made == frozenset()
+    append(opened(path), [("r1", 1)], new=("run_id", "c"))
+    assert opened(path).read().made == {fingerprint("run_id"), fingerprint("c")}
+    assert opened(path, worksheet="two").read().made == {fingerprint("run_id"), fingerprint("b")}
+    assert list(comments(path).values()).count("") == 2
 
 
 def test_a_renamed_tab_is_found_by_its_marks(tmp_path: Path) -> None:

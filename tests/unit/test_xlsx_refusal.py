@@ -159,9 +159,20 @@ def test_rows_that_do_not_fit(tmp_path: Path, row: int, count: int, fits: bool) 
     if fits:
         append(opened(path), rows, adopt=True)
         return
-    with pytest.raises(SheetError, match="rows do not fit below row 1048574"):
+    with pytest.raises(SheetError, match="rows do not fit below row 1,048,574"):
         append(opened(path), rows, adopt=True)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("row", "percent"), [(838_859, 0), (838_860, 80), (1_048_574, 99)])
+def test_rows_that_come_near(tmp_path: Path, row: int, percent: int) -> None:
+    """A row more than stand there; below 80 % nobody is bothered."""
+    body = '<row r="1"><c r="A1" t="inlineStr"><is><t>run_id</t></is></c></row>'
+    path = bare(tmp_path / "runs.xlsx", worksheet(f'{body}<row r="{row}"><c r="B{row}"><v>1</v></c></row>'))
+    destination = opened(path)
+    append(destination, [("r1",)], adopt=True)
+    told = [f"up to row {row + 1:,} of 1,048,576 ({percent} %)" in remark for remark in destination.remarks]
+    assert told == [True] * bool(percent)
 
 
 def test_columns_that_do_not_fit(tmp_path: Path) -> None:

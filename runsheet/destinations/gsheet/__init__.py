@@ -10,6 +10,7 @@ notes         the book-keeping tab
 standing      how a spreadsheet stands, before a batch and after it
 batch         cells and structure as requests
 writer        the batches of a plan
+export        a tab as an .xlsx file, for backups
 destination   the interface: reads, then sends what the writer made
 """
 

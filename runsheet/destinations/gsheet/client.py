@@ -44,6 +44,14 @@ class Rejected(ServiceError):
     wrong is for the caller to find out by reading again."""
 
 
+class Forbidden(AccessError):
+    """Google says that the account may not do this. `text` is Google's own."""
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
+
+
 class Google(HTTPClient):
     """One account's connection to Sheets and Drive.
 
@@ -74,6 +82,16 @@ class Google(HTTPClient):
         self._clock = clock
         self._policy = policy
 
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def uncount(self, since: int) -> int:
+        """Take what was sent since `requests` was `since` out of it, as that is outside a tick's budget;
+        returns how many that were."""
+        sent, self.requests = self.requests - since, since
+        return sent
+
     def read(self, method: str, path: str, *, what: str, **kwargs: Any) -> dict[str, Any]:
         """Send a request that changes nothing; repeat it on failures that pass.
 
@@ -92,24 +110,30 @@ class Google(HTTPClient):
 
         return self._policy.run(attempt, self._clock)
 
-    def write(self, path: str, body: bytes, *, what: str) -> None:
-        """Send a batch (JSON) once.
+    def write(self, path: str, body: bytes, *, what: str, fields: str = "") -> dict[str, Any]:
+        """Send a batch (JSON) once; its answer, limited to `fields`.
 
         Repeated only on 429, which the service sends instead of taking a request. Raises Unanswered
         when it is unknown whether the batch was applied, Rejected when it was refused as invalid.
         """
+        params = {"fields": fields} if fields else None
 
-        def attempt() -> None:
+        def attempt() -> dict[str, Any]:
             self._sign_in()
+            headers = {"Content-Type": "application/json"}
             try:
-                response = self._send("post", path, data=body, headers={"Content-Type": "application/json"})
+                response = self._send("post", path, data=body, headers=headers, params=params)
             except _NO_ANSWER as error:
                 raise Unanswered(f"no answer to a write ({_cause(error)})") from error
             if response.status_code in LATER and response.status_code != 429:
                 raise Unanswered(f"a write was answered by {_status(response)}")
             self._check(response, what)
+            try:
+                return _json(response)
+            except _NO_ANSWER as error:
+                raise Unanswered(f"the answer to a write makes no sense ({_cause(error)})") from error
 
-        self._policy.run(attempt, self._clock)
+        return self._policy.run(attempt, self._clock)
 
     def request(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Response:
         """gspread's request, sent to the configured endpoint and counted. Whatever the status, the
@@ -152,9 +176,10 @@ class Google(HTTPClient):
         if status == 401:
             return AccessError(f"Google does not accept the credentials of {self.email}: {text}")
         if status == 403:
-            return AccessError(
+            return Forbidden(
                 f"{what} is not open to {self.email} ({text}): share it with this address as editor. "
-                f"{NO_ACCOUNT}"
+                f"{NO_ACCOUNT}",
+                text,
             )
         if status == 404:
             return NotFound(

@@ -18,6 +18,9 @@ SCOPE_SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 SCOPE_NAMES = "https://www.googleapis.com/auth/drive.metadata.readonly"
 """The second is for looking up a spreadsheet by its title only."""
 
+SCOPE_COPIES = "https://www.googleapis.com/auth/drive"
+"""For copies in Drive only. The narrower drive.file knows only files that the account itself made."""
+
 DEFAULT_LOGIN = "default"
 """A value of GCP_JSON: use the login that is there."""
 

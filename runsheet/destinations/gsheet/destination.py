@@ -4,47 +4,47 @@ Reads cost one request, two with candidates; writes are atomic batches that a mo
 (marks.py says how, docs/exactly-once.md why).
 """
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Any
 
-from runsheet.destinations.a1 import letters
-from runsheet.destinations.base import RowsRefused
-from runsheet.destinations.gsheet import finder, marks, reader
+from runsheet import journal, repair
+from runsheet.destinations.base import Overtaken, RowsRefused
+from runsheet.destinations.gsheet import batch, export, finder, images, marks, protection, reader, size
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import Google, Rejected
 from runsheet.destinations.gsheet.document import Spreadsheet
+from runsheet.destinations.gsheet.look import Looked, look
 from runsheet.destinations.gsheet.notes import NotesTab
 from runsheet.destinations.gsheet.standing import Standing
 from runsheet.destinations.gsheet.writer import Batch, Look, batches
-from runsheet.errors import Changed, ServiceError, SheetError
-from runsheet.model import Content, Limits, Placed, Plan, Shape
+from runsheet.destinations.xlsx import stream
+from runsheet.errors import Changed, ServiceError, SheetError, Unanswered
+from runsheet.model import Cell, Cells, Content, Limits, Placed, Plan, RowId, Shape, Stored, Written
 
 log = logging.getLogger(__name__)
 
-CELLS = 10_000_000
-"""The most cells a spreadsheet can have, blank ones of every tab included."""
-
 KEY_CHARS = 25_000
-"""Google keeps 30,000 characters of metadata for a tab: our marks have to fit, names included."""
-
-LOOK_AT_CELLS = 2_000_000
-"""From this size on a tick also asks how large the other tabs are."""
+"""For the marks of columns, fingerprints included. The rest of marks.TAB_CHARS is for the
+fingerprints of columns that people deleted, some 600 of them."""
 
 
 class GsheetDestination:
     """A worksheet of a Google spreadsheet.
 
     `spreadsheet` is a URL, a key or a title; a title needs the Drive API to be looked up.
-    `worksheet` is the tab's title, "" for the tab made earlier, else the first one. `room`: a new
-    tab has that many columns. Dates are written on the clock of `zone`.
+    `worksheet` is the tab's title, "" for the tab made earlier, else the first one. Dates are
+    written on the clock of `zone`. `drive_copy`: a backup is also a copy in Google Drive.
     """
 
     name = "gsheet"
-    limits = Limits(cell_chars=50_000, rows=CELLS, columns=18_278, key_chars=KEY_CHARS)
+    limits = Limits(cell_chars=50_000, rows=size.CELLS, columns=size.COLUMNS, key_chars=KEY_CHARS)
+    remarks: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -52,15 +52,18 @@ class GsheetDestination:
         spreadsheet: str,
         worksheet: str = "",
         *,
-        room: int = 100,
         zone: tzinfo = UTC,
         zone_name: str = "UTC",
+        drive_copy: bool = False,
     ) -> None:
         self._sheets = Spreadsheet(google, spreadsheet)
         self._title = worksheet
-        self._look = Look(worksheet, room, zone, zone_name)
+        self._drive_copy = drive_copy
+        self._look = Look(worksheet, zone, zone_name)
         self._tabs: list[Mapping[str, Any]] = []
         self._notes = NotesTab()
+        self._looked: Looked | None = None
+        self._images: tuple[int, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -72,6 +75,7 @@ class GsheetDestination:
     # --- reading -----------------------------------------------------------------------------
 
     def read(self) -> Shape:
+        self._tabs = []
         if self._title:
             try:
                 return self._shape(self._sheets.header(self._title))
@@ -99,18 +103,24 @@ class GsheetDestination:
         now = reader.standing(self._title, answer, header)
         now = replace(now, table=self._table(answer["sheets"][0]))
         owned = reader.owned(now, header)
-        if any(item.title for item in owned) or (header and not owned):
-            return Shape(True, False, header, owned, now)
-        everything = self._columns(now, {"": (0, now.columns)})[""]
-        if not any(text.strip() for text in everything):
+        made = frozenset(now.made.prints) if now.made else frozenset()
+        if any(item.title for item in owned):
+            return Shape(True, False, header, owned, now, made)
+        was_ours = bool(now.table_mark) and not marks.is_copy(answer["sheets"][0])
+        if header and not owned:
+            return Shape(True, False, header, (), now, made, hollow=was_ours)
+        everything = self._grid(now)
+        if not any(text.strip() for column in everything for text in column):
             # Blank, header included: marks that are left belong to nothing.
             return Shape(True, True, token=now)
-        if owned:
-            raise SheetError(
-                f"row 1 of the worksheet {self._title!r} shows none of our headers any more: put the "
-                "header back into row 1, or clear the worksheet to start over. Nothing was written"
-            )
-        return Shape(True, False, header, (), now)
+        ours = [everything[item.index] for item in owned if item.index < len(everything)]
+        hollow = was_ours and not any(text.strip() for column in ours for text in column)
+        return Shape(True, False, header, owned, now, made, hollow)
+
+    def _grid(self, now: Standing) -> list[list[str]]:
+        """All texts of the tab, column by column; blank ones at the right are left out."""
+        found = self._sheets.values([{"gridRange": {"sheetId": now.tab}}])
+        return reader.texts(found[0]) if found else []
 
     def _table(self, sheet: Mapping[str, Any]) -> str:
         """The name of a tab's table: its mark's, unless the tab is a copy of another that stands."""
@@ -123,19 +133,20 @@ class GsheetDestination:
         now: Standing = shape.token
         if now.nonce is None and shape.empty:
             return Content()
-        identity = {} if shape.empty else reader.identity(now)
-        wanted = [*(mark.id for mark in identity.values()), marks.NOTES]
-        answer = self._sheets.values([{"developerMetadataLookup": {"metadataId": mark}} for mark in wanted])
+        known = {} if shape.empty or shape.hollow else reader.wanted(now, shape.owned)
+        filters = [marks.find(mark.id) for mark in known.values()]
+        answer = self._sheets.values([*filters, marks.find(marks.NOTES)])
         found = reader.by_mark(answer)
         self._notes.take(answer)
         notes = self._notes.of(now.table)
-        if shape.empty:
+        if shape.empty or (shape.hollow and not adopted):
             return Content(notes=notes)
-        if any(mark.id not in found for mark in identity.values()):
+        if any(mark.id not in found for mark in known.values()):
             raise Changed("a column was removed while it was read")
-        if notes and not adopted:
-            columns = {key: found[mark.id] for key, mark in identity.items()}
-            return Content(tuple(reader.row_ids(columns, filled=False)), notes)
+        if notes and not adopted and not reader.strayed(now, shape.owned):
+            columns = {key: found[mark.id] for key, mark in known.items()}
+            blank = reader.blank(shape.owned, columns)
+            return Content(tuple(reader.row_ids(columns, filled=False)), notes, blank)
         spans = {owned.key: (owned.index, owned.index + 1) for owned in shape.owned}
         spans |= {placed.column.key: (placed.index, placed.index + 1) for placed in adopted}
         rows = reader.row_ids(self._columns(now, spans), filled=True)
@@ -151,22 +162,73 @@ class GsheetDestination:
         found = reader.by_start(self._sheets.values(filters)) if filters else {}
         return {key: found.get(start, []) for key, (start, _) in spans.items()}
 
+    def cells(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> Cells:
+        self._looked = look(self._sheets, shape, content, rows)
+        return self._looked.cells
+
+    def stored(self, cell: Cell) -> Stored:
+        if isinstance(cell, datetime):
+            return batch.serial(cell, self._look.zone)
+        return str(cell) if isinstance(cell, str) else cell
+
+    # --- backups -----------------------------------------------------------------------------
+
+    def backup_name(self, shape: Shape) -> str:
+        now: Standing = shape.token
+        return f"{now.title}-{hashlib.sha256(self._sheets.key.encode()).hexdigest()[:8]}.xlsx"
+
+    def made(self, shape: Shape) -> datetime | None:
+        """Google tells that of the spreadsheet only, and by another API."""
+        return None
+
+    def backup(self, shape: Shape, path: Path) -> None:
+        now: Standing = shape.token
+        before = self._sheets.requests
+        try:
+            stream.write(path, now.title, export.rows(self._sheets, now))
+            if self._drive_copy:
+                export.copy(self._sheets)
+        finally:
+            log.info("backup of %r: requests: %d", now.title, self._sheets.uncount(before))
+
     # --- writing -----------------------------------------------------------------------------
 
-    def apply(self, plan: Plan) -> Iterator[int]:
+    def apply(self, plan: Plan) -> Iterator[Written]:
         if plan.nothing:
             return
         now: Standing = plan.shape.token
-        if now.nonce is None:
-            for rule in self.probe():
-                log.debug("first contact: %s", rule)
         now = self._with_notes(plan, now)
         if plan.new and not plan.shape.empty:
             now = replace(now, used=now.used + self._used_beyond(now))
-        give_back, room = self._fit(plan, now)
-        for part in batches(plan, now, replace(self._look, room=room), give_back):
-            self._send(part)
-            yield len(part.rows)
+        if plan.changes and self._looked:
+            images = tuple({*self._looked.images, *self._images})
+            now = replace(now, floor=self._looked.floor, images=images)
+        elsewhere = self._cells_elsewhere(now.tab) if size.grows(plan, now) else 0
+        fit = size.fit(plan, now, elsewhere)
+        if now.nonce is None:
+            for rule in self.probe():
+                log.debug("first contact: %s", rule)
+        self.remarks = fit.remarks
+        for part in batches(plan, now, self._look, fit.width, self.stored):
+            self._check(plan, part, self._send(part))
+            yield Written(len(part.rows), len(part.changes))
+
+    def _check(self, plan: Plan, part: Batch, shown: Mapping[int, Mapping[str, Any]]) -> None:
+        """Look whether people were at work in the second of a batch. Raises Unanswered when they were in
+        the cells that it changed: what follows is planned after reading again (repair.py)."""
+        ours = shown.get(part.before.tab or 0)
+        if ours is not None:
+            header = reader.header_texts(ours)
+            lost = [item.key for item in plan.owned if item.title != reader.at(header, item.index)]
+            if lost:
+                keys = [column.key for column in plan.columns]
+                raise Overtaken("headers changed while rows were written", frozenset(lost), part.rows, keys)
+        if part.changes:
+            at = {owned.key: owned.index for owned in plan.owned}
+            meant = journal.batch(part.changes, at, part.images)
+            sheet = shown.get(images.tab_of(part.images), {})
+            if not repair.intact(meant, images.images(sheet, len(part.changes))):
+                raise Unanswered("people were at work in the cells that were changed")
 
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:
         """How the book-keeping tab stands: asked only when none of our notes were found."""
@@ -183,47 +245,12 @@ class GsheetDestination:
             return replace(now, notes="moved", repack=self._notes.repacked(now.table))
         return replace(now, notes="ready" if self._notes.there else "unmarked")
 
-    def _fit(self, plan: Plan, now: Standing) -> tuple[int, int]:
-        """Make sure that the plan fits into 10 million cells; give back room that nobody uses.
-
-        Returns the number of blank columns at the right edge to delete, and the columns that a
-        new table gets. Raises SheetError when it cannot fit.
-        """
-        needed, room = len(plan.columns), min(self._look.room, self.limits.columns)
-        rows = now.rows + len(plan.rows) + (0 if now.tab is not None else 101)
-        width = max(room, needed, now.columns) if plan.shape.empty else now.columns + len(plan.new)
-        if rows * width < LOOK_AT_CELLS:
-            return 0, room
-        free = CELLS - self._cells_elsewhere(now.tab)
-        if rows * width <= free:
-            return 0, room
-        narrow = max(needed, now.columns)
-        give_back = 0 if plan.shape.empty else self._spare(plan, now)
-        least = narrow if plan.shape.empty else width - give_back
-        if rows * least > free:
-            raise SheetError(
-                f"{len(plan.rows):,} new rows of {least} columns do not fit: a spreadsheet holds {CELLS:,} "
-                f"cells, and {CELLS - free:,} are in other tabs. Move old rows to another spreadsheet, "
-                "lower MAX_COLUMNS or name another SPREADSHEET_NAME. Nothing was written"
-            )
-        return give_back, needed
-
     def _used_beyond(self, now: Standing) -> int:
-        """How many columns right of the ones known to be in use there are up to the last with a value."""
-        if now.columns <= now.used:
+        """How many columns right of the ones known to be in use there are up to the last that holds
+        anything."""
+        if now.tab is None or now.columns <= now.used:
             return 0
-        beyond = {"sheetId": now.tab, "startColumnIndex": now.used, "endColumnIndex": now.columns}
-        found = self._sheets.values([{"gridRange": beyond}], render="FORMULA")
-        filled = [n for item in found for n, column in enumerate(reader.texts(item), 1) if any(column)]
-        return max(filled, default=0)
-
-    def _spare(self, plan: Plan, now: Standing) -> int:
-        """How many columns at the right edge hold nothing whatever, up to the room of a new table."""
-        used = now.used if plan.new else now.used + self._used_beyond(now)
-        if used >= now.columns:
-            return 0
-        span = (letters(used), letters(now.columns - 1))
-        return now.columns - used - self._sheets.width(now.title, span)
+        return self._sheets.width(now.tab, now.used, now.columns)
 
     def _cells_elsewhere(self, tab: int | None) -> int:
         others = [t["properties"] for t in self._all_tabs() if marks.tab_id(t) != tab]
@@ -234,17 +261,31 @@ class GsheetDestination:
         self._tabs = self._tabs or self._sheets.tabs()["sheets"]
         return self._tabs
 
-    def _send(self, part: Batch) -> None:
-        """Send one batch. A refusal is a change if the sheet is not as the batch took it to be."""
+    def _send(self, part: Batch) -> dict[int, dict[str, Any]]:
+        """Send one batch; what the ranges it wants to see show. A refusal is a change if the sheet is
+        not as the batch took it to be."""
         try:
-            self._sheets.update(part.requests)
+            return self._sheets.update(part.requests, part.show)
         except Rejected as refusal:
-            if self._moved(part.before):
+            if self._moved(part.before) or (part.changes and self._rows_moved(part.before)):
                 raise Changed("a guard refused the batch") from refusal
-            if advice := _advice(str(refusal)):
-                raise SheetError(f"{self._sheets} {advice}. Nothing was written") from refusal
+            if advice := self._advice(str(refusal), part.before.tab):
+                raise SheetError(f"{advice}. Nothing was written") from refusal
             text = f"{self._sheets} does not take the rows: {refusal}"
             raise (RowsRefused(text, part.rows) if part.rows else SheetError(text)) from refusal
+
+    def _advice(self, text: str, tab: int | None) -> str:
+        """What to do about a refusal whose reason we know, "" about others."""
+        if "number of cells" in text:
+            return f"{self._sheets} is full ({text}): move old rows to another spreadsheet"
+        if "protected" not in text:
+            return ""
+        tabs = {marks.NOTES_TAB} if tab is None else {tab, marks.NOTES_TAB}
+        found = list(protection.locked(self._sheets.protections(), tabs))
+        return (
+            f"{self._sheets} has {' and '.join(found) or f'a protected range ({text})'}, which we may not "
+            f"write: let {self._sheets.account} edit there, or remove the protection"
+        )
 
     def _moved(self, before: Standing) -> bool:
         """Whether the spreadsheet is not as a batch took it to be. Asked after a refusal only, since
@@ -255,7 +296,7 @@ class GsheetDestination:
             return True
         if before.tab is None:
             return before.title.casefold() in {title.casefold() for title in titles.values()}
-        if before.tab not in titles:
+        if titles.get(before.tab) != before.title:  # renamed, or gone
             return True
         try:
             header = self._sheets.header(titles[before.tab])
@@ -264,6 +305,15 @@ class GsheetDestination:
         after = reader.standing(before.title, header, ())
         grid = (after.rows, after.columns)
         return _places(after) != _places(before) or grid != (before.rows, before.columns)
+
+    def _rows_moved(self, before: Standing) -> bool:
+        """Whether rows, or the tabs of images, are not as a batch took them to be."""
+        self._images = tuple(
+            tab for tab in images.TABS if tab in map(marks.tab_id, self._sheets.tabs()["sheets"])
+        )
+        found = self._sheets.find([marks.find(before.floor_id)])
+        floor = images.floor(found.get(before.tab or 0, {}), before.floor_id)
+        return floor != before.floor or set(self._images) != set(before.images)
 
     def probe(self) -> Iterator[str]:
         """Make sure that the service keeps the rules that exactly-once rests on."""
@@ -289,12 +339,3 @@ def _broken_rule(rule: str, what: str) -> str:
         f"Google Sheets does not behave as it must ({rule}: {what}). Rows could be doubled, so nothing "
         "was written to the worksheet"
     )
-
-
-def _advice(text: str) -> str:
-    """What to do about a refusal whose reason we know, "" about others."""
-    if "protected" in text:
-        return f"has a protected range that we may not write ({text})"
-    if "number of cells" in text:
-        return f"is full ({text}): move old rows to another spreadsheet"
-    return ""

@@ -1,13 +1,15 @@
 """Requests to one spreadsheet: which one is meant, what is read of it, how a batch is sent."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from runsheet.clock import Clock
 from runsheet.destinations.gsheet import batch
 from runsheet.destinations.gsheet.batch import Json
-from runsheet.destinations.gsheet.client import DRIVE_FILES, Google, Rejected
+from runsheet.destinations.gsheet.client import DRIVE_FILES, Forbidden, Google, Rejected
 from runsheet.destinations.gsheet.credentials import NO_ACCOUNT
 from runsheet.errors import AccessError, Changed, ConfigError, NotFound, Unreachable
 
@@ -16,6 +18,18 @@ _HEADER_FIELDS = (
     "sheets(properties,developerMetadata,data(columnMetadata(developerMetadata),rowData.values(formattedValue)))"
 )
 _TABS_FIELDS = "developerMetadata,sheets(properties,developerMetadata)"
+_WIDTH_FIELDS = "sheets(properties,data(rowData.values(userEnteredValue,effectiveValue,note,dataValidation)))"
+_PROTECTED_FIELDS = "sheets(properties,protectedRanges(range,description,requestingUserCanEdit,warningOnly))"
+_LIVE_FIELDS = (
+    "sheets(properties,data(startRow,startColumn,rowMetadata(developerMetadata(metadataId)),"
+    "columnMetadata(developerMetadata(metadataId,metadataKey,metadataValue)),"
+    "rowData.values(userEnteredValue)))"
+)
+_ANSWER_FIELDS = (
+    "updatedSpreadsheet(sheets(properties,"
+    "data(startRow,startColumn,rowData.values(userEnteredValue,formattedValue))))"
+)
+_CELL_FIELDS = "sheets(properties,data(rowData.values(userEnteredValue,userEnteredFormat.numberFormat)))"
 _URL = re.compile(r"/spreadsheets/(?:u/\d+/)?d/([A-Za-z0-9_-]+)")
 
 
@@ -30,6 +44,21 @@ class Spreadsheet:
     @property
     def requests(self) -> int:
         return self._google.requests
+
+    @property
+    def account(self) -> str:
+        """The address of the account in use."""
+        return self._google.email
+
+    @property
+    def clock(self) -> Clock:
+        return self._google.clock
+
+    @property
+    def key(self) -> str:
+        """The spreadsheet's key; a title is looked up."""
+        self._key = self._key or self._find()
+        return self._key
 
     def __str__(self) -> str:
         return f"spreadsheet {self._name!r}"
@@ -49,13 +78,13 @@ class Spreadsheet:
         """Properties and table marks of all tabs, and the nonce."""
         return self._get({"fields": _TABS_FIELDS})
 
-    def values(self, filters: Sequence[Json], render: str = "UNFORMATTED_VALUE") -> list[dict[str, Any]]:
+    def values(self, filters: Sequence[Json]) -> list[dict[str, Any]]:
         """Values of the ranges that filters match, column by column. A look-up that matches nothing
         is left out of the answer. Raises Changed when a range lies outside the grid by now."""
         body = {
             "dataFilters": list(filters),
             "majorDimension": "COLUMNS",
-            "valueRenderOption": render,
+            "valueRenderOption": "UNFORMATTED_VALUE",
         }
         path = f"{self._path}/values:batchGetByDataFilter"
         try:
@@ -64,32 +93,94 @@ class Spreadsheet:
             raise Changed(f"the values could not be read: {error}") from error
         return list(answer.get("valueRanges") or [])
 
-    def width(self, title: str, columns: tuple[str, str]) -> int:
-        """How many of the columns (first and last, by letter) there are up to the last that holds
-        anything at all: values, formulas, notes or rules for what may be typed."""
-        span = f"{quoted(title)}!{columns[0]}:{columns[1]}"
-        fields = "sheets(properties,data(rowData.values(userEnteredValue,note,dataValidation)))"
-        answer = self._get({"ranges": span, "fields": fields})
-        rows = [row for data in answer["sheets"][0].get("data", ()) for row in data.get("rowData", ())]
-        filled = [n for row in rows for n, value in enumerate(row.get("values", ()), 1) if value]
-        return max(filled, default=0)
+    def width(self, tab: int, start: int, end: int) -> int:
+        """How many of a tab's columns `start` to `end` there are up to the last that holds anything
+        at all: values, formulas and what they spill, notes, or rules for what may be typed. Raises
+        Changed when the columns are not there by now."""
+        span = {"sheetId": tab, "startColumnIndex": start, "endColumnIndex": end}
+        params = {"fields": _WIDTH_FIELDS}
+        body = {"dataFilters": [{"gridRange": span}]}
+        path = f"{self._path}:getByDataFilter"
+        try:
+            answer = self._google.read("post", path, what=str(self), params=params, json=body)
+        except Rejected as error:
+            raise Changed(f"the columns could not be read: {error}") from error
+        parts = [data for sheet in self._tabs_of(answer) for data in sheet.get("data", ())]
+        rows = [row.get("values", ()) for data in parts for row in data.get("rowData", ())]
+        return max((n for row in rows for n, value in enumerate(row, 1) if value), default=0)
 
-    def update(self, requests: Sequence[Json]) -> None:
-        """Send one batch. Raises Rejected (refused as a whole) and Unanswered (outcome unknown)."""
-        self._google.write(f"{self._path}:batchUpdate", batch.encode(requests), what=str(self))
+    def entered(self, tab: int, start: int, end: int) -> list[dict[str, Any]]:
+        """Rows `start` to `end` of a tab with what was entered and its number formats; blank ones at
+        the end are left out. Raises Changed when they are not there by now."""
+        span = {"sheetId": tab, "startRowIndex": start, "endRowIndex": end}
+        body = {"dataFilters": [{"gridRange": span}]}
+        path, params = f"{self._path}:getByDataFilter", {"fields": _CELL_FIELDS}
+        try:
+            answer = self._google.read("post", path, what=str(self), params=params, json=body)
+        except Rejected as error:
+            raise Changed(f"the cells could not be read: {error}") from error
+        parts = [data for sheet in self._tabs_of(answer) for data in sheet.get("data", ())]
+        return [row for data in parts for row in data.get("rowData", ())]
+
+    def title(self) -> str:
+        answer = self._google.read("get", self._path, what=str(self), params={"fields": "properties.title"})
+        return str(answer.get("properties", {}).get("title", ""))
+
+    def copy(self, title: str) -> None:
+        """Copy the spreadsheet in Drive, once. Raises AccessError when Drive or the scopes do not allow
+        it, Unanswered when nobody knows whether there is a copy."""
+        path = f"{DRIVE_FILES}/{self._path}/copy?supportsAllDrives=true&fields=id"
+        try:
+            self._google.write(path, json.dumps({"name": title}).encode(), what=str(self))
+        except Forbidden as error:
+            raise AccessError(f"{self.account} may not copy {self} ({error.text})") from error
+
+    def uncount(self, since: int) -> int:
+        """As Google.uncount."""
+        return self._google.uncount(since)
+
+    def protections(self) -> list[dict[str, Any]]:
+        """All tabs with their protected ranges."""
+        return self._tabs_of(self._get({"fields": _PROTECTED_FIELDS}))
+
+    def find(self, filters: Sequence[Json]) -> dict[int, dict[str, Any]]:
+        """Typed cells of ranges and look-ups, by tab id. Raises Rejected when a range lies on no tab, or
+        beyond the grid."""
+        path, params = f"{self._path}:getByDataFilter", {"fields": _LIVE_FIELDS}
+        body = {"dataFilters": list(filters)}
+        answer = self._google.read("post", path, what=str(self), params=params, json=body)
+        return _by_id(answer.get("sheets", ()))
+
+    def update(self, requests: Sequence[Json], show: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
+        """Send one batch. Returns, by tab id, what these ranges hold afterwards. Raises Rejected (refused
+        as a whole), Unanswered (outcome unknown) and AccessError: the spreadsheet could be read, so it
+        is shared for that only."""
+        path, fields = f"{self._path}:batchUpdate", _ANSWER_FIELDS if show else "spreadsheetId"
+        try:
+            answer = self._google.write(path, batch.encode(requests, show), what=str(self), fields=fields)
+        except Forbidden as error:
+            raise AccessError(
+                f"{self} is shared read-only with {self.account} ({error.text}): share it with this address "
+                "as editor"
+            ) from error
+        return _by_id(answer.get("updatedSpreadsheet", {}).get("sheets", ()))
 
     @property
     def _path(self) -> str:
-        self._key = self._key or self._find()
-        return quote(self._key, safe="")
+        return quote(self.key, safe="")
 
     def _get(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """spreadsheets.get; what it returns holds a list of tabs with their properties."""
         answer = self._google.read("get", self._path, what=str(self), params=dict(params))
+        self._tabs_of(answer)
+        return answer
+
+    def _tabs_of(self, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The tabs of an answer, known to have properties. Raises Unreachable for another answer."""
         sheets = answer.get("sheets")
         if not isinstance(sheets, list) or not all(_is_tab(sheet) for sheet in sheets):
             raise Unreachable(f"Google's answer on {self} is not what was asked for")
-        return answer
+        return sheets
 
     def _find(self) -> str:
         """The key of the spreadsheet of that title. Two of one title are an error, not a guess."""
@@ -128,6 +219,11 @@ class Spreadsheet:
                 f"enable it, or name the spreadsheet by its URL in SPREADSHEET_NAME ({error})"
             ) from error
         return list(answer.get("files", []))
+
+
+def _by_id(sheets: Any) -> dict[int, dict[str, Any]]:
+    """Tabs of an answer by their id; what is no tab is left out."""
+    return {int(sheet["properties"].get("sheetId", 0)): sheet for sheet in sheets if _is_tab(sheet)}
 
 
 def _is_tab(sheet: Any) -> bool:

@@ -12,6 +12,9 @@ whole batch (docs/exactly-once.md).
     adopted   as column, on a column that stood there before us: it has no format of ours
     table     on the tab; value: the table's name in the book-keeping, the tab's own id (a copy of
               the tab carries another's), and the WORKSHEET it is looked up by
+    made      on the tab; value: the fingerprints of the keys of all columns ever made, six
+              characters each, oldest first: what is left to tell a column that a person deleted
+              when the book-keeping tab is gone
 """
 
 import json
@@ -34,7 +37,16 @@ KEY_COLUMN = "runsheet.column"
 KEY_ADOPTED = "runsheet.adopted"
 KEY_END = "runsheet.end"
 KEY_TABLE = "runsheet.table"
+KEY_MADE = "runsheet.made"
 COLUMN_KEYS = (KEY_COLUMN, KEY_ADOPTED)
+
+TAB_CHARS = 30_000
+"""Google keeps as many characters of metadata for a tab and its columns, keys and values together."""
+
+PRINT_CHARS = 6
+
+SPARE_CHARS = 1_000
+"""What we leave of it to the mark of the tab, to that of its end, and to other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,18 @@ class Table:
     @property
     def value(self) -> str:
         return json.dumps([self.name, self.tab, self.worksheet], ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The mark of a tab that remembers columns: fingerprints, oldest first."""
+
+    id: int
+    prints: tuple[str, ...]
+
+    @property
+    def value(self) -> str:
+        return "".join(self.prints)
 
 
 def column_place(tab: int, index: int) -> Json:
@@ -92,6 +116,11 @@ def delete(**lookup: Any) -> Json:
     return {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": lookup}}}
 
 
+def find(mark_id: int) -> Json:
+    """The data filter that looks a mark up."""
+    return {"developerMetadataLookup": {"metadataId": mark_id}}
+
+
 def swap(old: str | None, new: str) -> list[Json]:
     """Requests that pass only if the nonce is `old` (None: if there is none), and leave `new`."""
     place = {"spreadsheet": True}
@@ -107,6 +136,15 @@ def guard(tab: int, marks: Iterable[Mark]) -> list[Json]:
         requests.append(delete_at(mark, tab))
         requests.append(create(mark.id, mark.key, mark.value, place))
     return requests
+
+
+def remember(old: Made | None, fresh: Iterable[str], columns: Iterable[Mark], new_id: int) -> Made:
+    """The mark that also remembers `fresh` fingerprints, beside the marks of `columns`. What there is
+    no room for is forgotten, the oldest first."""
+    prints = tuple(dict.fromkeys((*(old.prints if old else ()), *fresh)))
+    used = SPARE_CHARS + len(KEY_MADE) + sum(len(mark.key) + len(mark.value) for mark in columns)
+    room = max(0, TAB_CHARS - used) // PRINT_CHARS
+    return Made(old.id if old else new_id, prints[max(0, len(prints) - room) :])
 
 
 def delete_at(mark: Mark, tab: int) -> Json:
@@ -149,6 +187,16 @@ def table_of(sheet: Mapping[str, Any]) -> Table | None:
     return None
 
 
+def made_of(sheet: Mapping[str, Any]) -> Made | None:
+    """What a tab remembers of its columns, None when it has no such mark."""
+    for item in sheet.get("developerMetadata", ()):
+        if item.get("metadataKey") == KEY_MADE:
+            value = str(item.get("metadataValue", ""))
+            prints = (value[at : at + PRINT_CHARS] for at in range(0, len(value), PRINT_CHARS))
+            return Made(int(item["metadataId"]), tuple(prints))
+    return None
+
+
 def tab_id(sheet: Mapping[str, Any]) -> int:
     return int(sheet["properties"].get("sheetId", 0))
 
@@ -172,7 +220,9 @@ def probes(first: str, second: str) -> list[tuple[str, bool, list[Json]]]:
     The first is refused only if an id is not given twice *and* a delete by another value, or at
     another place, deletes nothing: three rules in one request.
     """
-    tab = {"addSheet": {"properties": {"sheetId": PROBE_TAB, "title": f"_probe {first}", "hidden": True}}}
+    grid = {"rowCount": 1, "columnCount": 2}  # the spreadsheet may be almost full
+    properties = {"sheetId": PROBE_TAB, "title": f"_probe {first}", "hidden": True, "gridProperties": grid}
+    tab = {"addSheet": {"properties": properties}}
     here, there = column_place(PROBE_TAB, 0), column_place(PROBE_TAB, 1)
     made, again = create(PROBE, KEY_NONCE, first, here), create(PROBE, KEY_NONCE, second, here)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from runsheet import ledger
 from runsheet.destinations.gsheet import marks, reader
-from runsheet.ledger import Note
+from runsheet.packing import Note
 
 NOTES_HEADER = " ".join(ledger.HEADER).strip()
 """The first cell, for people who unhide the tab."""

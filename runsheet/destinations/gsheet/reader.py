@@ -35,6 +35,7 @@ def standing(title: str, answer: Answer, header: Sequence[str]) -> Standing:
         marks.nonce(answer),
         tab=marks.tab_id(sheet),
         table_mark=marks.table_of(sheet),
+        made=marks.made_of(sheet),
         frozen=int(grid.get("frozenRowCount", 0)),
         rows=int(grid.get("rowCount", 0)),
         columns=int(grid.get("columnCount", 0)),
@@ -49,9 +50,30 @@ def owned(now: Standing, header: Sequence[str]) -> tuple[Owned, ...]:
     return tuple(Owned(mark.value, mark.index, at(header, mark.index)) for mark in now.marks)
 
 
-def identity(now: Standing) -> dict[str, marks.Mark]:
-    """The marks of the columns that tell which run a row is."""
-    return {mark.value: mark for mark in now.marks if mark.value in ("run_id", "project")}
+IDENTITY = ("run_id", "project")
+"""The keys of the columns that tell which run a row is."""
+
+
+def wanted(now: Standing, owned: Sequence[Owned]) -> dict[str, marks.Mark]:
+    """The marks of the columns whose texts are needed: those that tell which run a row is, and those
+    whose header is blank."""
+    blank = {item.key for item in owned if not item.title.strip()}
+    return {mark.value: mark for mark in now.marks if mark.value in IDENTITY or mark.value in blank}
+
+
+def strayed(now: Standing, owned: Sequence[Owned]) -> bool:
+    """Whether a column that tells which run a row is stands elsewhere than its mark."""
+    places = {mark.value: mark.index for mark in now.marks}
+    return any(item.key in IDENTITY and places.get(item.key) != item.index for item in owned)
+
+
+def blank(owned: Sequence[Owned], texts: Mapping[str, Sequence[str]]) -> dict[str, frozenset[int]]:
+    """The rows in which columns with a blank header hold something."""
+    return {
+        item.key: frozenset(row for row, text in enumerate(texts[item.key]) if row and text.strip())
+        for item in owned
+        if not item.title.strip() and item.key in texts
+    }
 
 
 def by_mark(ranges: Sequence[Answer]) -> dict[int, list[str]]:

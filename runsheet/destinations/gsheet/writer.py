@@ -9,69 +9,91 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from runsheet import ledger
-from runsheet.destinations.gsheet import batch, marks
+from runsheet import columns, ledger
+from runsheet.destinations.gsheet import batch, marks, size
+from runsheet.destinations.gsheet import images as images_of
 from runsheet.destinations.gsheet.batch import Json
+from runsheet.destinations.gsheet.document import quoted
 from runsheet.destinations.gsheet.marks import Mark
 from runsheet.destinations.gsheet.notes import NOTES_HEADER, note_text
 from runsheet.destinations.gsheet.standing import Standing
-from runsheet.ledger import Note
-from runsheet.model import Plan, Row
+from runsheet.model import Change, Plan, Row
+from runsheet.packing import Note
+from runsheet.stored import Stores
 
 OVERHEAD_BYTES = 20_000
 """Room in a request for its frame, and for what the estimate of a row misses."""
 
-SPARE_ROWS = 100
-"""Blank rows of a new tab, below the table."""
-
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Settings that shape what is written: the WORKSHEET asked for, room for columns, time zone."""
+    """Settings that shape what is written: the WORKSHEET asked for, time zone."""
 
     worksheet: str
-    room: int
     zone: tzinfo
     zone_name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Requests that are applied together, the rows in them, and how the sheet has to stand before."""
+    """Requests that are applied together, what is in them, and how the sheet has to stand before.
+
+    `images` names the place where the cells of `changes` are kept as they were, `show` are the ranges
+    that the answer has to show.
+    """
 
     requests: list[Json]
     rows: Sequence[Row]
     before: Standing
+    changes: Sequence[Change] = ()
+    images: str = ""
+    show: tuple[str, ...] = ()
 
 
-def batches(plan: Plan, standing: Standing, look: Look, give_back: int = 0) -> Iterator[Batch]:
-    """The batches of a plan, each to be sent after the one before was accepted.
+def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stores) -> Iterator[Batch]:
+    """The batches of a plan, each to be sent after the one before was accepted: changes first, since
+    they speak of rows where they were read.
 
-    `give_back`: columns at the right edge, known to be blank, to delete first.
+    `width`: the columns that a tab which is new or empty gets. `stored` tells what the sheet makes of
+    a cell.
     """
-    writer = _Writer(plan, standing, look)
-    structure = writer.structure(give_back)
+    writer = _Writer(plan, standing, look, width)
+    structure = writer.structure()
     first_notes = [note_text(standing.table, note) for note in plan.notes]
     full = batch.PAYLOAD_BYTES - OVERHEAD_BYTES - len(batch.encode(writer.guards()))
     room = full - len(batch.encode(structure)) - len(batch.encode([batch.append_texts(0, first_notes)]))
     row = plan.after + 1
-    rows_at_a_time = batch.chunks(plan.rows, room, full, writer.segments)
-    for number, rows in enumerate(rows_at_a_time):
+    parts = _parts(plan, room, full, writer.segments)
+    for number, (changes, rows) in enumerate(parts):
         before = writer.standing if number else standing
         requests = structure if number == 0 else writer.passport()
+        images = writer.change(requests, changes)
         requests += writer.rows(rows, row)
         requests += writer.widths() if number == 0 else []
-        requests += writer.notes([*(plan.notes if number == 0 else ()), *ledger.added(rows)])
+        notes = [*(plan.notes if number == 0 else ()), *ledger.written(plan, rows, changes, stored, images)]
+        requests += writer.notes([*notes, *(plan.closing if number == len(parts) - 1 else ())])
         row += len(rows)
-        yield Batch(requests, rows, before)
+        yield Batch(requests, rows, before, changes, images, writer.show(before, images))
+
+
+def _parts(plan: Plan, room: int, full: int, segments: int) -> list[tuple[list[Change], list[Row]]]:
+    """What goes into each batch: `room` bytes into the first, `full` into the others."""
+    few = min(full, room) // 2
+    changes = list(images_of.chunks(plan.changes, few))
+    left = room if len(changes) < 2 else full
+    rows = list(batch.chunks(plan.rows, left - few if changes else left, full, segments))
+    parts: list[tuple[list[Change], list[Row]]] = [(part, []) for part in changes[:-1]]
+    parts.append((changes[-1] if changes else [], rows[0]))
+    return parts + [([], part) for part in rows[1:]]
 
 
 class _Writer:
     """Builds requests and keeps track of how the sheet will stand."""
 
-    def __init__(self, plan: Plan, standing: Standing, look: Look) -> None:
+    def __init__(self, plan: Plan, standing: Standing, look: Look, width: int) -> None:
         self._plan = plan
         self._look = look
+        self._width = width
         self.standing = standing
         self._indexes: list[int] = []
 
@@ -92,14 +114,15 @@ class _Writer:
         """Runs of our columns without a gap: each is a request of its own in every batch."""
         return len(batch.segments(self._indexes))
 
-    def structure(self, give_back: int) -> list[Json]:
+    def structure(self) -> list[Json]:
         """The first batch's part: passport, tab, marks of adopted columns, new columns, notes tab."""
         requests = self.passport() if self.standing.tab is not None else self._first_passport()
-        requests += self._give_back(give_back) if give_back else []
-        requests += self._drop_stale() if self._plan.shape.empty else []
+        if self.standing.marks:
+            requests += self._drop() + self._follow()
         requests += self._table()
         requests += self._adopt()
         requests += self._new_columns()
+        requests += self._made()
         requests += self._notes_tab()
         if not self.standing.end:
             requests += self._end()
@@ -122,9 +145,37 @@ class _Writer:
                 requests.append(batch.dates(tab, (first, first + len(rows)), index, look.zone_name))
         return requests
 
+    def change(self, requests: list[Json], changes: Sequence[Change]) -> str:
+        """Add the requests that make changes; returns the name of the images that they leave."""
+        if not changes:
+            return ""
+        s, tab = self.standing, self._tab()
+        fresh = images_of.other(s.images)
+        images = images_of.name(fresh, secrets.token_hex(4))
+        at = {owned.key: owned.index for owned in self._plan.owned}
+        floor = Mark(s.floor_id, images_of.KEY_FLOOR, "", s.rows - 1)
+        requests += images_of.guard_floor(tab, s.floor, floor)
+        requests += [batch.delete_tab(fresh)] if fresh in s.images else []
+        requests += images_of.make(images, len(changes), max(at.values(), default=0) + 1)
+        requests += images_of.copies(tab, fresh, changes, at)
+        pending = ledger.pending(self._plan.content.notes or ())
+        held = images_of.tab_of(pending.images) if pending else 0
+        old, was_at = (held, pending.at) if pending and held in s.images and held != fresh else (0, {})
+        requests += images_of.writes(tab, changes, at | self._all_places(), old, was_at)
+        requests += [batch.delete_tab(other) for other in s.images if other != fresh]
+        self.standing = replace(s, images=(fresh,), floor=floor)
+        return images
+
+    def show(self, before: Standing, images: str) -> tuple[str, ...]:
+        """The ranges that tell, after a batch, whether people were at work in that second."""
+        if before.tab is None or not self._plan.owned:
+            return ()
+        header = f"{quoted(before.title)}!1:1"
+        return (header, quoted(images_of.title(images))) if images else (header,)
+
     def widths(self) -> list[Json]:
         """Dates do not fit into a column of the usual width, and would show as ####."""
-        places = {mark.value: mark.index for mark in self.standing.marks}
+        places = self._all_places()
         made = [places[column.key] for column in self._plan.new if column.date]
         return [batch.fit_width(self._tab(), index) for index in made]
 
@@ -153,31 +204,23 @@ class _Writer:
         self.standing = replace(s, end=moved)
         return [*requests, marks.create(moved.id, moved.key, moved.value, place)]
 
-    def _give_back(self, count: int) -> list[Json]:
-        """Delete blank columns at the right edge; the end mark dies with the last of them."""
-        s, tab = self.standing, self._tab()
-        columns = s.columns - count
-        self.standing = replace(s, columns=columns, end=None)
-        span = {"sheetId": tab, "dimension": "COLUMNS", "startIndex": columns, "endIndex": s.columns}
-        return [{"deleteDimension": {"range": span}}, *self._end()]
-
     def _table(self) -> list[Json]:
         """The tab, its mark and its header row, where they are missing."""
-        s, plan, look = self.standing, self._plan, self._look
+        s, plan = self.standing, self._plan
         requests: list[Json] = []
         if s.tab is None:
-            tab, columns = new_id(), max(look.room, len(plan.new), 1)
-            self.standing = replace(s, tab=tab, rows=1 + SPARE_ROWS, columns=columns)
-            requests += [batch.add_tab(tab, s.title, 1 + SPARE_ROWS, columns), batch.freeze(tab)]
+            tab, rows = new_id(), 1 + size.SPARE_ROWS
+            self.standing = replace(s, tab=tab, rows=rows, columns=self._width)
+            requests += [batch.add_tab(tab, s.title, rows, self._width), batch.freeze(tab)]
         elif plan.shape.empty:
             # A person may type into the empty tab at this moment: the header gets a row of its own.
             requests.append(batch.insert(s.tab, "ROWS", 0, 1, inherit=False))
-            missing = max(look.room, len(plan.new)) - s.columns
+            missing = self._width - s.columns
             if missing > 0:
                 requests.append(batch.append_dimension(s.tab, "COLUMNS", missing))
             requests.append(batch.freeze(s.tab, max(1, s.frozen)))
             self.standing = replace(
-                s, frozen=max(1, s.frozen), rows=s.rows + 1, columns=s.columns + max(missing, 0)
+                s, frozen=max(1, s.frozen), rows=s.rows + 1, columns=max(s.columns, self._width)
             )
         return requests + self._table_mark()
 
@@ -192,6 +235,22 @@ class _Writer:
         self.standing = replace(s, table_mark=mark)
         gone = [marks.delete(metadataId=old.id)] if old else []
         return [*gone, marks.create(mark.id, marks.KEY_TABLE, mark.value, {"sheetId": tab})]
+
+    def _made(self) -> list[Json]:
+        """The mark that remembers columns, made anew where it lacks one. A tab that has none takes
+        them from the book-keeping; one that starts over forgets those it had."""
+        s, plan, old = self.standing, self._plan, self.standing.made
+        keys = [mark.value for mark in s.marks]
+        over = plan.shape.empty or plan.shape.hollow
+        if old is None and not over:
+            keys = [*ledger.parse(plan.content.notes or ()).columns, *keys]
+        known = replace(old, prints=()) if old and over else old
+        mark = marks.remember(known, map(columns.fingerprint, keys), s.marks, new_id())
+        if mark == old:
+            return []
+        self.standing = replace(s, made=mark)
+        gone = [marks.delete(metadataId=old.id, metadataValue=old.value)] if old else []
+        return [*gone, marks.create(mark.id, marks.KEY_MADE, mark.value, {"sheetId": self._tab()})]
 
     def _adopt(self) -> list[Json]:
         made = [Mark(new_id(), marks.KEY_ADOPTED, p.column.key, p.index) for p in self._plan.adopted]
@@ -225,7 +284,10 @@ class _Writer:
         size = s.rows if dimension == "ROWS" else s.columns
         edge = 1 if start >= size else 0
         if dimension == "ROWS":
-            self.standing = replace(s, rows=size + count + edge)
+            floor = s.floor
+            if floor and floor.index >= start:
+                floor = replace(floor, index=floor.index + count)
+            self.standing = replace(s, rows=size + count + edge, floor=floor)
         else:
             end = s.end
             if end and end.index >= start:
@@ -234,10 +296,22 @@ class _Writer:
         grown = [batch.append_dimension(tab, dimension, edge)] if edge else []
         return [*grown, batch.insert(tab, dimension, start, count, inherit)]
 
-    def _drop_stale(self) -> list[Json]:
-        """A cleared worksheet keeps our marks on its columns: they go, the table starts over."""
-        stale, self.standing = self.standing.marks, replace(self.standing, marks=())
-        return [marks.delete_at(mark, self._tab()) for mark in stale]
+    def _drop(self) -> list[Json]:
+        """Marks of columns that are not ours any more go: a table that starts over keeps none."""
+        plan, s = self._plan, self.standing
+        every = plan.shape.empty or plan.shape.hollow
+        gone = tuple(mark for mark in s.marks if every or mark.value in plan.dropped)
+        self.standing = replace(s, marks=tuple(mark for mark in s.marks if mark not in gone))
+        return [marks.delete_at(mark, self._tab()) for mark in gone]
+
+    def _follow(self) -> list[Json]:
+        """Marks go to where their columns were found again, which a person had cut and pasted."""
+        places = {owned.key: owned.index for owned in self._plan.owned}
+        old = [mark for mark in self.standing.marks if places.get(mark.value, mark.index) != mark.index]
+        kept = tuple(mark for mark in self.standing.marks if mark not in old)
+        self.standing = replace(self.standing, marks=kept)
+        gone = [marks.delete_at(mark, self._tab()) for mark in old]
+        return gone + self._add_marks([replace(mark, index=places[mark.value]) for mark in old])
 
     def _add_marks(self, made: list[Mark]) -> list[Json]:
         tab = self._tab()
@@ -260,8 +334,11 @@ class _Writer:
 
     def _places(self) -> list[int]:
         """The grid column of each column of the plan."""
-        places = {mark.value: mark.index for mark in self.standing.marks}
+        places = self._all_places()
         return [places[column.key] for column in self._plan.columns]
+
+    def _all_places(self) -> dict[str, int]:
+        return {mark.value: mark.index for mark in self.standing.marks}
 
 
 def new_id() -> int:

@@ -8,6 +8,7 @@ sheet         what stands where in a worksheet; `strings` and `spans` help it
 notes         the hidden tab of the book-keeping
 cell_xml      a cell as XML; `rows` writes them into a worksheet, `style` and `table` follow
 new           an empty workbook
+stream        a new workbook written row by row, for backups
 patch         a plan becomes the parts that differ
 lock, disk    who may write, and a save that is whole or not at all
 refusal       what cannot be written, in words

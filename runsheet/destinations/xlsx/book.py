@@ -1,7 +1,8 @@
 """The workbook part: its tabs, and the marks of our columns, which are hidden defined names.
 
 Office programs move a name with the column it stands for, and write #REF! when the column is
-deleted: so a column is known by identity, whatever people do to its place and title (P3).
+deleted: so a column is known by identity, whatever people do to its place and title (P3). The
+name's comment, which people do not see either, says which column of which table it is or was.
 """
 
 import re
@@ -17,6 +18,7 @@ NOTES = "_runsheet"
 """The hidden tab of the book-keeping."""
 MARK = re.compile(r"_rs_([0-9]+)")
 
+_MADE = re.compile(r"runsheet ([\w-]{6}) (.+)")
 _WHOLE = re.compile(r"(?:'((?:[^']|'')+)'|([^'!]+))!\$?([A-Z]{1,3})(?:\$?\d+)?:\$?([A-Z]{1,3})(?:\$?\d+)?")
 _FILTER = "_xlnm._FilterDatabase"
 
@@ -41,13 +43,15 @@ class NewTab:
 @dataclass(slots=True)
 class Book:
     """What the workbook part says. `marks` are our names that stand for a column now: number to
-    tab and column; `last_mark` is the highest number ever given, of lost columns too."""
+    tab and column; `last_mark` is the highest number ever given, of lost columns too. `made` are the
+    fingerprints of columns ever made by table, as far as their comments are kept."""
 
     part: str
     document: Document
     tabs: list[Tab] = field(default_factory=list)
     marks: dict[int, tuple[str, int]] = field(default_factory=dict)
     last_mark: int = 0
+    made: dict[str, set[str]] = field(default_factory=dict)
     from_1904: bool = False
     styles: str = ""
     shared: str = ""
@@ -90,6 +94,8 @@ def _read_marks(book: Book) -> None:
             continue
         number = int(match[1])
         book.last_mark = max(book.last_mark, number)
+        if made := _MADE.fullmatch(element.attrs.get("comment", "")):
+            book.made.setdefault(made[2], set()).add(made[1])
         whole = _WHOLE.fullmatch(element.text.strip())
         if whole and whole[3] == whole[4]:
             tab = whole[1].replace("''", "'") if whole[1] else whole[2].removeprefix("$")
@@ -98,12 +104,19 @@ def _read_marks(book: Book) -> None:
 
 @dataclass(slots=True)
 class Changes:
-    """What to change in the workbook part. `marks` are new: number to column of the tab `tab`.
-    `filter_ref` replaces the range of that tab's filter, from old to new."""
+    """What to change in the workbook part. `marks` are new: number to column of the tab `tab`, and
+    `prints` the fingerprints of their keys in the table `table`. `moved` are marks that are there, and
+    the columns that they shall stand for. `over`: this table starts over, and
+    its older fingerprints are forgotten. `filter_ref` replaces the range of that tab's filter, from
+    old to new."""
 
     tab: str
+    table: str
     tabs: Sequence[NewTab] = ()
     marks: dict[int, int] = field(default_factory=dict)
+    prints: dict[int, str] = field(default_factory=dict)
+    moved: dict[int, int] = field(default_factory=dict)
+    over: bool = False
     filter_ref: tuple[str, str] | None = None
     recalculate: bool = False
 
@@ -113,6 +126,8 @@ def patched(book: Book, changes: Changes) -> bytes | None:
     edits = [
         *_add_tabs(book.document, changes.tabs),
         *_move_filter(book, changes),
+        *_forget(book.document, changes),
+        *_move_marks(book.document, changes),
         *_names_and_recalculation(book.document, changes),
     ]
     return xml.splice(book.document.data, edits) if edits else None
@@ -137,7 +152,8 @@ def _names_and_recalculation(document: Document, changes: Changes) -> list[Edit]
     """Both may need a place at the same offset, and names come before calcPr."""
     data, prefix = document.data, document.prefix
     names = "".join(
-        f'<{prefix}definedName name="_rs_{number}" hidden="1">'
+        f'<{prefix}definedName name="_rs_{number}" hidden="1" '
+        f"comment={xml.quoted(f'runsheet {changes.prints[number]} {changes.table}')}>"
         f"{xml.text(reference(changes.tab, index))}</{prefix}definedName>"
         for number, index in changes.marks.items()
     )
@@ -174,6 +190,28 @@ def _move_filter(book: Book, changes: Changes) -> list[Edit]:
             if ref == old:
                 return [Edit(element.inner, element.close, [xml.text(f"{tab}!{new}").encode()])]
     return []
+
+
+def _forget(document: Document, changes: Changes) -> list[Edit]:
+    """Blank the comments of a table that starts over: its columns may be made again."""
+    if not changes.over:
+        return []
+    return [
+        xml.set_attrs(element, document.data, comment="")
+        for element in document.all("workbook/definedNames/definedName")
+        if MARK.fullmatch(element.attrs.get("name", ""))
+        and (made := _MADE.fullmatch(element.attrs.get("comment", "")))
+        and made[2] == changes.table
+    ]
+
+
+def _move_marks(document: Document, changes: Changes) -> list[Edit]:
+    return [
+        Edit(element.inner, element.close, [xml.text(reference(changes.tab, index)).encode()])
+        for element in document.all("workbook/definedNames/definedName")
+        if (match := MARK.fullmatch(element.attrs.get("name", ""))) and "localSheetId" not in element.attrs
+        if (index := changes.moved.get(int(match[1]))) is not None
+    ]
 
 
 def reference(tab: str, index: int) -> str:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from runsheet import cells
 from runsheet.destinations.a1 import column, letters
-from runsheet.destinations.xlsx.markup import Unfit, text
-from runsheet.model import Cell
+from runsheet.destinations.xlsx.markup import Unfit, legal, text
+from runsheet.model import Cell, Stored
 
 ROWS = 1_048_576
 COLUMNS = 16_384
@@ -82,7 +82,10 @@ class Calendar:
     def serial(self, moment: datetime) -> float | None:
         """Days since the epoch in local time; None before what the workbook can count."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        local = aware.astimezone(self.zone).replace(tzinfo=None)
+        return self.days(aware.astimezone(self.zone).replace(tzinfo=None))
+
+    def days(self, local: datetime) -> float | None:
+        """Days since the epoch of a moment without a zone."""
         epoch, first = (_EPOCH_1904, _EPOCH_1904) if self.from_1904 else (_EPOCH_1900, _FIRST_1900)
         if local < first:
             return None
@@ -93,6 +96,16 @@ class Calendar:
 def is_date(cell: Cell, calendar: Calendar) -> bool:
     """True when the cell will be written as a serial and so needs a date format."""
     return isinstance(cell, datetime) and calendar.serial(cell) is not None
+
+
+def stored(cell: Cell, calendar: Calendar) -> Stored:
+    """What a workbook holds of a cell that `render` has written."""
+    if isinstance(cell, datetime):
+        serial = calendar.serial(cell)
+        cell = cell.isoformat(" ") if serial is None else serial
+    if isinstance(cell, str):
+        return unescaped(legal(escaped(str(cells.fit(cell, CELL_CHARS)))))
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def render(cell: Cell, ref: str, style: int, prefix: str, calendar: Calendar) -> str:

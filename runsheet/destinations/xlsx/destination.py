@@ -3,7 +3,8 @@
 A new workbook is made by openpyxl. An existing one is patched: rows and cells go into our
 worksheet's part, every other part is copied byte for byte. What that cannot do is refused.
 
-- A file is rewritten once, so a plan is one batch: rows, columns, marks and book-keeping together.
+- A file is rewritten once, so a plan is one batch: changes, rows, columns, marks and book-keeping
+  together. Nobody can be in between: a plan that finds another file changes nothing.
 - Rows go directly below the row the plan names, when nothing stands below it; otherwise below
   everything. Nothing is ever inserted between rows: every formula, name, chart and format that
   refers to what is below would have to be rewritten.
@@ -15,14 +16,18 @@ worksheet's part, every other part is copied byte for byte. What that cannot do 
 import hashlib
 import io
 import os
+import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import IO
 
+from runsheet import ledger
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import book as xlsx_book
 from runsheet.destinations.xlsx import disk as xlsx_disk
@@ -30,8 +35,9 @@ from runsheet.destinations.xlsx import lock as xlsx_lock
 from runsheet.destinations.xlsx import new as xlsx_new
 from runsheet.destinations.xlsx import notes as xlsx_notes
 from runsheet.destinations.xlsx import sheet as xlsx_sheet
+from runsheet.destinations.xlsx import typed
 from runsheet.destinations.xlsx.book import Book, Tab
-from runsheet.destinations.xlsx.cell_xml import CELL_CHARS, COLUMNS, ROWS, Calendar
+from runsheet.destinations.xlsx.cell_xml import CELL_CHARS, COLUMNS, ROWS, Calendar, stored
 from runsheet.destinations.xlsx.markup import Unfit
 from runsheet.destinations.xlsx.notes import Notes
 from runsheet.destinations.xlsx.package import Package
@@ -40,17 +46,33 @@ from runsheet.destinations.xlsx.refusal import check_name, check_title, check_wr
 from runsheet.destinations.xlsx.sheet import Layout
 from runsheet.destinations.xlsx.strings import resolve
 from runsheet.errors import Changed, NotFound
-from runsheet.model import Content, Limits, Owned, Placed, Plan, RowId, Shape
+from runsheet.model import (
+    Cell,
+    Cells,
+    Content,
+    Limits,
+    Owned,
+    Placed,
+    Plan,
+    RowId,
+    Shape,
+    Stored,
+    Written,
+)
+
+_CREATED = re.compile(rb"<dcterms:created[^>]*>([^<]+)<")
 
 
 @dataclass(slots=True)
 class _Token:
     """What was read: the file's digest (None: no file), and our tab's name in it. `layout` is
-    measured by content() and used again by apply()."""
+    measured by content() and used again by cells() and apply(); `adopted` are columns that are not
+    marked yet."""
 
     digest: str | None
     tab: str
     layout: Layout | None = None
+    adopted: Sequence[Placed] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,7 @@ class XlsxDestination:
     name = "xlsx"
     limits = Limits(cell_chars=CELL_CHARS, rows=ROWS, columns=COLUMNS)
     requests = 0
+    remarks: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -92,6 +115,7 @@ class XlsxDestination:
         self._zone = timezone
         self._clock = clock
         self._disk = disk or xlsx_disk.Disk()
+        self._calendar = Calendar(timezone)
 
     @property
     def _path(self) -> Path:
@@ -113,7 +137,9 @@ class XlsxDestination:
                 # Marks outlive a tab that was cleared, but they stand for nothing: it starts over.
                 return Shape(exists=True, empty=True, token=token)
             header = _header(layout, opened)
-            return Shape(True, False, header, _owned(opened, tab, header), token)
+            made = frozenset(opened.book.made.get(self._worksheet, ()))
+            owned = _owned(opened, tab, header)
+            return Shape(True, False, header, owned, token, made, _is_hollow(opened, tab, owned))
 
     def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
         """Read ids and book-keeping. Measures the worksheet on the way, for apply()."""
@@ -127,7 +153,30 @@ class XlsxDestination:
                 rows = self._ids(opened, shape, adopted, token)
             return Content(rows, _notes(opened))
 
-    def apply(self, plan: Plan) -> Iterator[int]:
+    def cells(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> Cells:
+        """Read the cells of our columns in these rows, those of adopted ones too."""
+        token = _token(shape)
+        ids = {row.index: row.run_id for row in content.rows}
+        if any(ids.get(row.index, "") != row.run_id for row in rows):
+            raise Changed(f"a row of {self._given} is another one by now")
+        with translated(self._given), self._open() as opened:
+            self._check_version(opened.digest if opened else None, token)
+            tab = opened.book.tab(token.tab) if opened else None
+            if opened is None or tab is None or token.layout is None:
+                return Cells()
+            places = {placed.column.key: placed.index for placed in token.adopted}
+            places |= {owned.key: owned.index for owned in shape.owned}
+            source = partial(opened.package.open, tab.part)
+            numbers, indexes = [row.index + 1 for row in rows], list(places.values())
+            around = typed.Around(opened.shared, self._calendar, opened.book.chain)
+            found = typed.read(token.layout, typed.slicer(source), numbers, indexes, around)
+        by_key = {row: {key: cells[at] for key, at in places.items()} for row, cells in found.items()}
+        return Cells({row - 1: cells for row, cells in by_key.items()})
+
+    def stored(self, cell: Cell) -> Stored:
+        return stored(cell, self._calendar)
+
+    def apply(self, plan: Plan) -> Iterator[Written]:
         """Write the plan as one batch, or raise and leave the file as it was."""
         if plan.nothing:
             return
@@ -139,7 +188,18 @@ class XlsxDestination:
                 with self._open() as opened:
                     self._check_version(opened.digest if opened else None, token)
                     self._save(path, opened or self._new(plan), plan, token)
-        yield len(plan.rows)
+        yield Written(len(plan.rows), len(plan.changes))
+
+    def backup(self, shape: Shape, path: Path) -> None:
+        shutil.copyfile(self._path, path)
+
+    def backup_name(self, shape: Shape) -> str:
+        path = self._path
+        return f"{path.stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}{path.suffix}"
+
+    def made(self, shape: Shape) -> datetime | None:
+        with translated(self._given), self._open() as opened:
+            return _created(opened.package) if opened else None
 
     def probe(self) -> Iterator[str]:
         """Make sure that the workbook can be locked and saved now."""
@@ -167,7 +227,7 @@ class XlsxDestination:
         assert tab is not None
         with opened.package.open(tab.part) as source:
             layout = xlsx_sheet.measure(source, wanted, others)
-        token.layout = layout
+        token.layout, token.adopted = layout, tuple(adopted)
         texts = resolve(layout.texts, opened.shared)
         layout.texts = []
         return tuple(
@@ -177,9 +237,11 @@ class XlsxDestination:
         )
 
     def _save(self, path: Path, opened: _Opened, plan: Plan, token: _Token) -> None:
-        calendar = Calendar(self._zone, opened.book.from_1904)
-        patch = Patch(opened.package, opened.book, opened.notes, plan, token.tab, calendar, token.layout)
+        patch = Patch(
+            opened.package, opened.book, opened.notes, plan, token.tab, self._calendar, token.layout
+        )
         parts = patch.parts()
+        self.remarks = patch.remarks
 
         def write(out: IO[bytes]) -> None:
             opened.package.copy(out, parts)
@@ -209,12 +271,14 @@ class XlsxDestination:
                 raise NotFound(
                     f"the folder {path.parent} does not exist: make it, or change the path"
                 ) from None
+            self._calendar = Calendar(self._zone)
             yield None
             return
         with file:
             digest = _digest(file)
             package = Package(file)
             book = xlsx_book.load(package)
+            self._calendar = Calendar(self._zone, book.from_1904)
             yield _Opened(digest, package, book, xlsx_notes.load(package, book, self._worksheet))
 
     def _tab(self, opened: _Opened) -> Tab | None:
@@ -240,6 +304,17 @@ class XlsxDestination:
 def _token(shape: Shape) -> _Token:
     assert isinstance(shape.token, _Token), "a shape of another destination"
     return shape.token
+
+
+def _created(package: Package) -> datetime | None:
+    """When the workbook was made, as office programs note and keep it."""
+    part = "docProps/core.xml"
+    match = _CREATED.search(package.read(part)) if package.has(part) else None
+    try:
+        moment = datetime.fromisoformat(match[1].decode()) if match else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
 
 
 def _digest(file: IO[bytes]) -> str:
@@ -275,6 +350,17 @@ def _owned(opened: _Opened, tab: Tab, header: Sequence[str]) -> tuple[Owned, ...
             keys.add(key)
             by_index[index] = Owned(key, index, header[index] if index < len(header) else "")
     return tuple(by_index[index] for index in sorted(by_index))
+
+
+def _is_hollow(opened: _Opened, tab: Tab, owned: Sequence[Owned]) -> bool:
+    """Whether nothing of our table is left in a tab that holds something: our columns are blank from top
+    to bottom, or a person deleted them all."""
+    if not owned:
+        return bool(opened.book.last_mark and ledger.parse(opened.notes.rows).columns)
+    if any(item.title.strip() for item in owned):
+        return False
+    with opened.package.open(tab.part) as source:
+        return not xlsx_sheet.measure(source, (), [item.index for item in owned]).filled
 
 
 def _notes(opened: _Opened) -> tuple[tuple[str, ...], ...] | None:

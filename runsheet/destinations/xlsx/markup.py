@@ -230,12 +230,18 @@ def splice_stream(source: IO[bytes], edits: Iterable[Edit]) -> Iterator[bytes]:
 def slices(source: IO[bytes], spans: Sequence[tuple[int, int]]) -> list[bytes]:
     """Ranges of a part of any size, which may overlap; cut off where the part ends."""
     found = [bytearray() for _ in spans]
-    stop = max((end for _, end in spans), default=0)
+    ahead = sorted(range(len(spans)), key=spans.__getitem__, reverse=True)
+    here: list[int] = []
     at = 0
-    while at < stop and (chunk := source.read(CHUNK)):
-        for part, (start, end) in zip(found, spans, strict=True):
-            part += chunk[max(0, start - at) : max(0, end - at)]
-        at += len(chunk)
+    while (here or ahead) and (chunk := source.read(CHUNK)):
+        after = at + len(chunk)
+        while ahead and spans[ahead[-1]][0] < after:
+            here.append(ahead.pop())
+        for number in here:
+            start, end = spans[number]
+            found[number] += chunk[max(0, start - at) : max(0, end - at)]
+        here = [number for number in here if spans[number][1] > after]
+        at = after
     return [bytes(part) for part in found]
 
 
@@ -250,7 +256,12 @@ def _take(source: IO[bytes], count: int) -> Iterator[bytes]:
 
 def text(value: str) -> str:
     """A text as XML content. What XML cannot hold at all becomes a visible U+FFFD."""
-    return escape(_ILLEGAL.sub("\ufffd", value))
+    return escape(legal(value))
+
+
+def legal(value: str) -> str:
+    """A text with U+FFFD for what XML cannot hold."""
+    return _ILLEGAL.sub("\ufffd", value)
 
 
 def quoted(value: str) -> str:

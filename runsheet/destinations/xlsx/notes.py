@@ -1,7 +1,8 @@
 """The hidden tab of the book-keeping: text rows, and which mark stands for which column.
 
 The tab is wholly ours and is written anew with every save, from what it holds. A workbook may hold
-several tables of ours: the last cell of each row says for which WORKSHEET it stands.
+several tables of ours: the fourth cell of each row says for which WORKSHEET it stands. A text that no cell
+holds goes on in the cells behind that.
 """
 
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from runsheet.destinations.xlsx.markup import MAIN, Unfit
 from runsheet.destinations.xlsx.package import Package
 from runsheet.destinations.xlsx.sheet import measure
 from runsheet.destinations.xlsx.strings import resolve
-from runsheet.ledger import Note
+from runsheet.packing import Note, triple
 
 _KIND = "mark"
+_PIECE = 16_000
+"""Characters of a text in one cell: Excel counts some as two, and takes 32,767."""
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ def _take(row: Note, notes: Notes) -> None:
     if row[3] != notes.table:
         notes.others.append(row)
     elif number is None:
-        notes.rows.append(row[:3])
+        notes.rows.append((*row[:2], "".join(row[2:3] + row[4:])) if len(row[2]) == _PIECE else row[:3])
     else:
         notes.marks[int(number[1])] = row[2]
 
@@ -78,8 +81,14 @@ def part(notes: Notes, rows: list[Note]) -> bytes:
     """The tab's part: the heading, other tables' rows, our marks, then our rows, packed when they
     have become many."""
     marks = [(_KIND, f"_rs_{number}", notes.marks[number]) for number in sorted(notes.marks)]
-    ours = [(*row, notes.table) for row in (*marks, *(ledger.compact(rows) or rows))]
+    ours = [_cut(row, notes.table) for row in (*marks, *(ledger.compact(rows) or rows))]
     return b"".join(_part([*notes.others, *ours]))
+
+
+def _cut(row: Note, table: str) -> Note:
+    kind, where, text = triple(row)
+    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)] or [""]
+    return (kind, where, pieces[0], table, *pieces[1:])
 
 
 def _part(rows: list[Note]) -> Iterator[bytes]:

@@ -6,17 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from runsheet import ledger
+from runsheet import columns, ledger
 from runsheet.destinations.xlsx import book as xlsx_book
+from runsheet.destinations.xlsx import changes as xlsx_changes
 from runsheet.destinations.xlsx import markup as xml
 from runsheet.destinations.xlsx import new as xlsx_new
 from runsheet.destinations.xlsx import notes as xlsx_notes
 from runsheet.destinations.xlsx import parts as xlsx_parts
+from runsheet.destinations.xlsx import size, typed
 from runsheet.destinations.xlsx import style as xlsx_style
 from runsheet.destinations.xlsx import table as xlsx_table
 from runsheet.destinations.xlsx.archive import Chunks
 from runsheet.destinations.xlsx.book import NOTES, Book, Changes, NewTab
-from runsheet.destinations.xlsx.cell_xml import COLUMNS, ROWS, Area, Calendar
+from runsheet.destinations.xlsx.cell_xml import Area, Calendar, stored
 from runsheet.destinations.xlsx.markup import Edit, Unfit
 from runsheet.destinations.xlsx.notes import Notes
 from runsheet.destinations.xlsx.package import Package, whole
@@ -25,7 +27,7 @@ from runsheet.destinations.xlsx.rows import Block, Writer
 from runsheet.destinations.xlsx.sheet import Layout, measure
 from runsheet.destinations.xlsx.style import Styles
 from runsheet.errors import SheetError
-from runsheet.model import Plan
+from runsheet.model import Cell, Foreign, Plan, Stored
 
 Open = Callable[[], IO[bytes]]
 _FORMULA = (b"<f>", b"<f ", b":f>", b":f ")
@@ -33,7 +35,8 @@ _FORMULA = (b"<f>", b"<f ", b":f>", b":f ")
 
 @dataclass(slots=True)
 class Patch:
-    """One plan on one workbook. `tab` is the worksheet's name, which need not exist yet."""
+    """One plan on one workbook. `tab` is the worksheet's name, which need not exist yet. `remarks`
+    are lines for people, which parts() gathers."""
 
     package: Package
     book: Book
@@ -42,12 +45,14 @@ class Patch:
     tab: str
     calendar: Calendar
     layout: Layout | None = None
+    remarks: tuple[str, ...] = ()
     _parts: dict[str, Chunks] = field(default_factory=dict)
     _additions: list[Addition] = field(default_factory=list)
     _tabs: list[tuple[str, Addition, bool]] = field(default_factory=list)
 
     def parts(self) -> dict[str, Chunks]:
-        """The parts to write, by member name. Raises SheetError when the plan does not fit."""
+        """The parts to write, by member name. Raises SheetError when the plan does not fit, Changed
+        when a cell that it changes is not as it was read."""
         part, source = self._sheet()
         layout = self.layout or _measure(source)
         if layout.protected:
@@ -56,10 +61,17 @@ class Patch:
                 "or name another tab with WORKSHEET. Nothing was written"
             )
         block = _block(self.plan, layout)
-        changes = Changes(self.tab, marks=self._marks(block))
-        if block.titles or block.rows:
+        changes = Changes(self.tab, self.notes.table, marks=self._marks(block), over=self._over)
+        changes.moved = self._moved()
+        changes.prints = {number: columns.fingerprint(self.notes.marks[number]) for number in changes.marks}
+        if block.titles or block.rows or block.changes:
+            xlsx_changes.check(block.changes, self._held(source, layout, block))
+            self.remarks = size.remarks(block.area.bottom)
             changes.filter_ref = self._write_rows(part, source, layout, block)
             changes.recalculate = self._has_formulas(layout)
+            changes.recalculate |= any(
+                isinstance(put.after, Foreign) for cells in block.changes.values() for put in cells.values()
+            )
         self._write_notes()
         changes.tabs = self._register()
         self._put(self.book.part, xlsx_book.patched(self.book, changes))
@@ -94,14 +106,43 @@ class Patch:
         fresh = [(placed.column, placed.index) for placed in self.plan.adopted]
         fresh += zip(self.plan.new, sorted(block.titles), strict=True)
         last = max([self.book.last_mark, *self.notes.marks])
-        if self.plan.shape.empty:
-            # The tab was cleared or deleted: its old marks may be left on blank columns.
+        if self._over:
+            # The tab or our columns were cleared or deleted: old marks may be left on blank columns.
             self.notes.marks.clear()
+        for number in [number for number, key in self.notes.marks.items() if key in self.plan.dropped]:
+            del self.notes.marks[number]
         marks: dict[int, int] = {}
         for number, (column, index) in enumerate(fresh, last + 1):
             marks[number] = index
             self.notes.marks[number] = column.key
         return marks
+
+    def _moved(self) -> dict[int, int]:
+        """Marks whose column stands elsewhere by now: it was cut and pasted."""
+        found: dict[int, int] = {}
+        for item in self.plan.owned:
+            numbers = [
+                number
+                for number, (tab, _) in self.book.marks.items()
+                if self.notes.marks.get(number) == item.key and tab.casefold() == self.tab.casefold()
+            ]
+            if numbers and self.book.marks[max(numbers)][1] != item.index:
+                found[max(numbers)] = item.index
+        return found
+
+    def _held(self, source: Open, layout: Layout, block: Block) -> dict[int, dict[int, Stored]]:
+        """What stands in the rows and columns in which cells are changed."""
+        shared = (lambda: self.package.open(self.book.shared)) if self.book.shared else None
+        around = typed.Around(shared, self.calendar, self.book.chain)
+        return typed.read(layout, typed.slicer(source), block.changes, block.changed, around)
+
+    def _stored(self, cell: Cell) -> Stored:
+        return stored(cell, self.calendar)
+
+    @property
+    def _over(self) -> bool:
+        """The table starts over."""
+        return self.plan.shape.empty or self.plan.shape.hollow
 
     def _write_rows(self, part: str, source: Open, layout: Layout, block: Block) -> tuple[str, str] | None:
         """The worksheet's part, its tables and the formats; returns the filter's old and new
@@ -110,7 +151,7 @@ class Patch:
         styles = self._styles()
         old, new = _filter(layout, block, ours)
         writer = Writer(
-            layout, _slices(source), styles, self.calendar, [item.index for item in self.plan.owned]
+            layout, typed.slicer(source), styles, self.calendar, [item.index for item in self.plan.owned]
         )
         edits = writer.edits(block, new if new != old else None)
         self._parts[part] = _spliced(source, edits)
@@ -135,7 +176,9 @@ class Patch:
         self._put(part, data)
 
     def _write_notes(self) -> None:
-        rows = [*self.notes.rows, *self.plan.notes, *ledger.added(self.plan.rows)]
+        plan = self.plan
+        written = ledger.written(plan, plan.rows, plan.changes, self._stored)
+        rows = [*self.notes.rows, *plan.notes, *written, *plan.closing]
         data = xlsx_notes.part(self.notes, rows)
         if self.notes.part:
             self._put(self.notes.part, data)
@@ -153,8 +196,10 @@ class Patch:
         return [NewTab(name, ids[addition.name], hidden) for name, addition, hidden in self._tabs]
 
     def _has_formulas(self, layout: Layout) -> bool:
-        """Whether any formula may count our cells: then its value, kept in the file, is old, and
-        programs are asked to recalculate when they open it."""
+        """Whether any formula may count our cells, new or changed: then its value, kept in the file, is
+        old. Excel shows such values without a look at what they were made of, unless the workbook
+        asks it to calculate everything when it is opened. The order of calculation (calcChain) stays:
+        no formula is ever taken away, and Excel finds those that it does not name."""
         if layout.formulas or self.book.chain:
             return True
         parts = [tab.part for tab in self.book.tabs if tab.part and tab.part != self.notes.part]
@@ -164,14 +209,6 @@ class Patch:
 def _measure(source: Open) -> Layout:
     with source() as part:
         return measure(part, ())
-
-
-def _slices(source: Open) -> Callable[[Sequence[tuple[int, int]]], list[bytes]]:
-    def read(spans: Sequence[tuple[int, int]]) -> list[bytes]:
-        with source() as part:
-            return xml.slices(part, spans)
-
-    return read
 
 
 def _spliced(source: Open, edits: Sequence[Edit]) -> Chunks:
@@ -193,24 +230,19 @@ def _block(plan: Plan, layout: Layout) -> Block:
     """Where everything goes. Rows go below `plan.after`, or, when anything stands below that,
     below the last row that holds something: moving what is there would mean to rewrite formulas,
     names, charts and formats all over the workbook."""
-    known = [item.index for item in plan.owned] + [placed.index for placed in plan.adopted]
+    places = {item.key: item.index for item in plan.owned}
+    places |= {placed.column.key: placed.index for placed in plan.adopted}
+    known = list(places.values())
     right = max([layout.right, *known])
     titles = {right + 1 + count: column.title for count, column in enumerate(plan.new)}
+    places |= {column.key: index for index, column in zip(titles, plan.new, strict=True)}
     columns = [*known, *titles] if plan.rows else []
     first = max(plan.after + 2, layout.last_row + 1, 2)
-    if first + len(plan.rows) - 1 > ROWS:
-        raise SheetError(
-            f"{len(plan.rows)} rows do not fit below row {first - 1}: a worksheet ends at row {ROWS:,}. "
-            "Move what is far below the table, or begin a new tab with WORKSHEET. Nothing was written"
-        )
-    if plan.new and max(titles) >= COLUMNS:
-        raise SheetError(
-            f"{len(plan.new)} new columns do not fit: a worksheet has {COLUMNS:,}. Move what is far to the "
-            "right, or exclude columns in the configuration. Nothing was written"
-        )
+    size.check(first, len(plan.rows), right, len(plan.new))
     if plan.rows and len(columns) != len(plan.columns):
         raise Unfit("does not fit the plan: please report this")
-    return Block(titles, columns, [row.cells for row in plan.rows], first, plan.after + 1)
+    changes = xlsx_changes.puts(plan, places)
+    return Block(titles, columns, [row.cells for row in plan.rows], first, plan.after + 1, changes)
 
 
 def _ours(plan: Plan, block: Block) -> Area:

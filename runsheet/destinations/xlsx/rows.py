@@ -1,23 +1,23 @@
-"""Write into a worksheet's part: a header at the right, rows below everything.
+"""Write into a worksheet's part: a header at the right, rows below everything, cells in rows that stand.
 
 Cells are spliced in as new elements. Where a row or cell is there but empty (people colour whole
 areas in advance), its element and style are kept and only the value goes in.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx import markup as xml
 from runsheet.destinations.xlsx.cell_xml import Area, Calendar, is_date, render
+from runsheet.destinations.xlsx.changes import Puts, written
 from runsheet.destinations.xlsx.markup import Edit
 from runsheet.destinations.xlsx.sheet import Layout
-from runsheet.destinations.xlsx.spans import Span, find
+from runsheet.destinations.xlsx.spans import Span, find, put
 from runsheet.destinations.xlsx.style import Styles
+from runsheet.destinations.xlsx.typed import Slices
+from runsheet.errors import Changed
 from runsheet.model import Cell
-
-Slices = Callable[[Sequence[tuple[int, int]]], list[bytes]]
-"""Reads ranges of the part."""
 
 _TAG_ROOM = 2048
 """Longer than any start tag of `dimension` and `autoFilter`."""
@@ -26,20 +26,27 @@ _TAG_ROOM = 2048
 @dataclass(frozen=True, slots=True)
 class Block:
     """What to write: titles by column into row 1, and rows of cells for `columns`, from the row
-    `first` on. `after` is the row (from 1) whose formats new rows take; 1 is the header."""
+    `first` on. `after` is the row (from 1) whose formats new cells take; 1 is the header. `changes` are cells
+    in rows that stand."""
 
     titles: Mapping[int, str]
     columns: Sequence[int]
     rows: Sequence[Sequence[Cell]]
     first: int
     after: int
+    changes: Puts = field(default_factory=dict)
+
+    @property
+    def changed(self) -> set[int]:
+        """The columns in which cells are changed."""
+        return {index for cells in self.changes.values() for index in cells}
 
     @property
     def area(self) -> Area:
         """All that is written, and the header row."""
-        used = [*self.titles, *self.columns]
-        last = self.first + len(self.rows) - 1
-        return Area(1, min(used), max(1, last if self.rows else 1), max(used))
+        used = {*self.titles, *self.columns, *self.changed}
+        last = self.first + len(self.rows) - 1 if self.rows else 1
+        return Area(1, min(used), max(last, *self.changes, 1), max(used))
 
 
 class Writer:
@@ -72,6 +79,7 @@ class Writer:
             return edits
         if block.titles:
             edits.append(self._header(block, top, tag))
+        edits += self._changes(block)
         if targets:
             body = self._body(layout.tail, block, targets, {})
             edits.append(Edit(layout.tail, layout.data_end, body))
@@ -81,7 +89,7 @@ class Writer:
         """New rows look like the row above them, except where that is the header."""
         spans = find(model) if block.after > 1 else []
         above = spans[0].cells if spans else {}
-        for index in block.columns:
+        for index in {*block.columns, *block.changed}:
             style = above[index][2] if index in above else self._layout.column_style(index)
             self._template[index] = style
         if block.titles:
@@ -146,25 +154,41 @@ class Writer:
         new = self._patched(top, spans[0], dict(block.titles))
         return Edit(start + spans[0].start, start + spans[0].end, [new])
 
+    def _changes(self, block: Block) -> list[Edit]:
+        """Rows that stand, with other values in some of their cells. They hold what they were taken to
+        hold: changes.check has seen to that."""
+        spans = {number: span for number in sorted(block.changes) if (span := self._layout.span(number))}
+        if len(spans) < len(block.changes):
+            raise Changed("a row holds nothing any more")
+        edits: list[Edit] = []
+        pieces = self._slices(list(spans.values()))
+        for (number, (start, _)), data in zip(spans.items(), pieces, strict=True):
+            (span,) = find(data, number - 1)
+            cells: dict[int, bytes] = {}
+            for index, wanted in block.changes[number].items():
+                style = self._style(span, index)
+                base = self._template[index] if style is None else style
+                ref, prefix = f"{letters(index)}{number}", self._layout.prefix
+                cells[index] = written(wanted, ref, base, prefix, self._styles, self._calendar)
+            edits.append(Edit(start + span.start, start + span.end, [put(data, span, cells)]))
+        return edits
+
     def _row(self, number: int, cells: Mapping[int, Cell]) -> bytes:
         prefix = self._layout.prefix
         body = "".join(self._render(number, index, cells[index], None) for index in sorted(cells))
         return f'<{prefix}row r="{number}">{body}</{prefix}row>'.encode() if body else b""
 
     def _patched(self, data: bytes, span: Span, cells: Mapping[int, Cell]) -> bytes:
-        """A row that is there, with values put in; what is in it already stays as it is."""
-        tag = data[span.start : span.inner]
-        parts = [_widened(xml.opened(tag), cells)]
-        at = span.inner
-        places = sorted({*span.cells, *cells})
-        for index in places:
-            start, end, style = span.cells.get(index, (at, at, None))
-            parts.append(data[at:start])
-            base = span.style if style is None else style
-            new = self._render(span.number, index, cells.get(index), base)
-            parts.append(new.encode() or data[start:end])
-            at = end
-        return b"".join([*parts, data[at : span.close], xml.end_tag(tag)])
+        """A row that is there, with values put in."""
+        new = {
+            index: self._render(span.number, index, cell, self._style(span, index)).encode()
+            for index, cell in cells.items()
+        }
+        return put(data, span, new)
+
+    def _style(self, span: Span, index: int) -> int | None:
+        """The style that a cell of a row has, or would have by the row."""
+        return span.cells[index][2] if index in span.cells else span.style
 
     def _render(self, number: int, index: int, cell: Cell, base: int | None) -> str:
         if number == 1:
@@ -193,13 +217,3 @@ class Writer:
         (data,) = self._slices([(start, start + _TAG_ROOM)])
         tag = xml.start_tag(data, 0)
         return [Edit(start, start + len(tag), [xml.with_attrs(tag, {"ref": str(area)})])]
-
-
-def _widened(tag: bytes, cells: Mapping[int, Cell]) -> bytes:
-    """A row's tag whose `spans`, a hint to readers, include our cells."""
-    old = xml.attribute(tag, "spans")
-    if not old or not cells:
-        return tag
-    edges = [int(number) for part in old.split() for number in part.split(":")]
-    low, high = min(*edges, min(cells) + 1), max(*edges, max(cells) + 1)
-    return xml.with_attrs(tag, {"spans": f"{low}:{high}"})

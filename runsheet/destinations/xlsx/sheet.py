@@ -40,7 +40,7 @@ class Layout:
     `last_row` and `right` bound what holds something (0 and -1 if nothing does), merged cells
     included: what is written under their cover would not be seen. `tail` is where the rows after
     the last of `numbers` begin, `top` spans row 1, if there is one. `filled`
-    counts, by row, cells in the columns asked for.
+    counts, by row, cells in the columns asked for. `arrays` are the cells that one formula fills together.
     """
 
     prefix: str = ""
@@ -58,6 +58,7 @@ class Layout:
     data_end: int = 0
     tail: int = 0
     formulas: bool = False
+    arrays: list[Area] = field(default_factory=list)
     dimension: Tag | None = None
     auto_filter: Tag | None = None
     protected: bool = False
@@ -126,21 +127,27 @@ class _Scan:
             if ref in self._refs or self._wanted is None:
                 self._begin_text()
         elif name in (_VALUE, _INLINE):
-            self._valued = self._ref
-            if self._counted:
-                self._count += self._ref[: -len(self._row_name)] in self._counted
+            self._hold()
             if self._capture and name == _VALUE:
                 self._parser.CharacterDataHandler = self._parts.append
         elif name == _ROW:
             self._start_row(attrs)
         elif name == _FORMULA:
-            self._valued = self._ref
+            self._hold()
             self.layout.formulas = True
+            if attrs.get("t") in ("array", "dataTable") and "ref" in attrs:
+                self.layout.arrays.append(Area.parse(attrs["ref"]))
         elif name == _TEXT:
             if self._capture and not self._phonetic:
                 self._parser.CharacterDataHandler = self._parts.append
         else:
             self._other(name, attrs)
+
+    def _hold(self) -> None:
+        """The cell holds something: a value, a formula, or both."""
+        if self._counted and self._valued != self._ref:
+            self._count += self._ref[: -len(self._row_name)] in self._counted
+        self._valued = self._ref
 
     def _end(self, name: str) -> None:
         if self._capture:

@@ -1,14 +1,38 @@
 """The rows and cells in a range of a worksheet's part, with the bytes that each takes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runsheet.destinations.xlsx import markup as xml
 from runsheet.destinations.xlsx.cell_xml import place
+from runsheet.destinations.xlsx.markup import Unfit
 
 
 def find(data: bytes, before: int = 0) -> "list[Span]":
     """The rows of a range that holds nothing but whole rows; the row before it is `before`."""
     return _Finder(data, before).spans
+
+
+def put(data: bytes, span: "Span", cells: Mapping[int, bytes]) -> bytes:
+    """A row with cells (by column) put in, or in the place of others; what else is in it stays as it is."""
+    tag = data[span.start : span.inner]
+    parts = [_widened(xml.opened(tag), cells)]
+    at = span.inner
+    for index in sorted({*span.cells, *cells}):
+        start, end, _ = span.cells.get(index, (at, at, 0))
+        parts += [data[at:start], cells.get(index) or data[start:end]]
+        at = end
+    return b"".join([*parts, data[at : span.close], xml.end_tag(tag)])
+
+
+def _widened(tag: bytes, cells: Mapping[int, bytes]) -> bytes:
+    """A row's tag whose `spans`, a hint to readers, include our cells."""
+    old = xml.attribute(tag, "spans")
+    if not old or not cells:
+        return tag
+    edges = [int(number) for part in old.split() for number in part.split(":")]
+    low, high = min(*edges, min(cells) + 1), max(*edges, max(cells) + 1)
+    return xml.with_attrs(tag, {"spans": f"{low}:{high}"})
 
 
 @dataclass(slots=True)
@@ -62,7 +86,10 @@ class _Finder:
             self.spans.append(Span(self._number, attrs, at, end, tag.endswith(b"/>"), end, end))
             self._index = -1
         elif self._depth == 3 and local == "c":
-            self._index = place(attrs["r"])[1] if "r" in attrs else self._index + 1
+            index = place(attrs["r"])[1] if "r" in attrs else self._index + 1
+            if index <= self._index:
+                raise Unfit(f"is damaged: the cells of row {self._number} are out of order")
+            self._index = index
             at = self._at()
             end = at + len(xml.start_tag(self._data, at))
             self._cell = (at, end, int(attrs.get("s", 0)))

@@ -329,11 +329,12 @@ class Tab:
         with self._change() as (_, grid):
             grid.extras["basicFilter"] = [{"range": self._area(grid, span)}]
 
-    def protect(self, span: str | None = None, editable: bool = False) -> int:
+    def protect(self, span: str | None = None, editable: bool = False, description: str = "") -> int:
         """Protect a range, or the tab; our account is locked out unless `editable`. Answers the id."""
         with self._change() as (state, grid):
             number = state.new_protection()
-            item = Protection(number, self.id, self._area(grid, span), editable, {}, span is None)
+            extra = {"description": description} if description else {}
+            item = Protection(number, self.id, self._area(grid, span), editable, extra, span is None)
             state.protections.append(item)
         return number
 

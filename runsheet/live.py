@@ -1,0 +1,109 @@
+"""Rows that follow their runs until those settle (P2): which have to be looked at, what changes. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from runsheet.ledger import Base, Ledger
+from runsheet.merge import Verdict, merge
+from runsheet.model import Column, Edit, Run, Scope, Stored
+from runsheet.repair import Found
+from runsheet.stored import Kept, digest, same
+
+STAMP = 6
+"""Characters of `stamp`."""
+
+
+def stamp(run: Run) -> str:
+    """How a run stands, in STAMP characters: a run that is resumed has another one."""
+    text = f"{run.state} {run.heartbeat} {run.runtime}"
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:STAMP]
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A run that has a row: who it is, how it stands, and what it says for each column (by key)."""
+
+    scope: Scope
+    run_id: str
+    settled: bool
+    stamp: str
+    wanted: Mapping[str, Stored]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What follows for one row. `kept`: cells that stay as a person left them. `base`: what is to be
+    known as last written from now on, where that is not what is changed now. `end`: how the run
+    and its row stand, now that it has settled."""
+
+    edits: list[Edit] = field(default_factory=list)
+    kept: int = 0
+    base: Base = field(default_factory=dict)
+    end: str = ""
+
+
+def is_due(run: Follower, book: Ledger) -> bool:
+    """Whether the cells of a run's row have to be looked at: it has something new to say, it has settled,
+    or it goes on although it had settled."""
+    base = book.base(run.scope, run.run_id)
+    if base is not None:
+        return run.settled or any(not same(base.get(key), value) for key, value in run.wanted.items())
+    end = book.end(run.scope, run.run_id)
+    return bool(end) and not (run.settled and end.startswith(run.stamp))
+
+
+def follow(run: Follower, found: Mapping[str, Found], book: Ledger, columns: Sequence[Column]) -> Outcome:
+    """Merge what a run says into its row. `found` are the cells of the row by key.
+
+    A run that was resumed is live again if its row is as it was left; else a person has been there,
+    nobody can tell in which cell, and the row stays as it is.
+    """
+    outcome = Outcome()
+    base = book.base(run.scope, run.run_id)
+    if base is None:
+        base = _resumed(run, found, book.end(run.scope, run.run_id), columns)
+        outcome.base = dict(base or {})
+    for key, value in run.wanted.items():
+        cell = found.get(key, Found(None, None))
+        if base is None:
+            verdict = Verdict(cell.meant, kept=not same(cell.meant, value))
+        else:
+            verdict = merge(base.get(key), cell.meant, value)
+        outcome.kept += verdict.kept
+        if not same(cell.shown, verdict.value):
+            back = cell.image is not None and not verdict.ours
+            image = cell.image if back else None
+            outcome.edits.append(Edit(key, cell.shown, verdict.value, back, image))
+        elif base is not None and verdict.ours and not same(base.get(key), verdict.value):
+            outcome.base[key] = verdict.value  # It stands there already: a write that met people.
+    if run.settled:
+        outcome.end = run.stamp + _row_digest(run, base, outcome, book, columns)
+    return outcome
+
+
+def end(run: Follower, columns: Sequence[Column]) -> str:
+    """What is noted of a settled run whose row is written as a whole."""
+    return run.stamp + digest(_undated(run.wanted, columns))
+
+
+def _resumed(run: Follower, found: Mapping[str, Found], ended: str, columns: Sequence[Column]) -> Base | None:
+    cells: dict[str, Stored] = {key: cell.meant for key, cell in found.items()}
+    return dict(cells) if ended[STAMP:] == digest(_undated(cells, columns)) else None
+
+
+def _row_digest(
+    run: Follower, base: Base | None, outcome: Outcome, book: Ledger, columns: Sequence[Column]
+) -> str:
+    """The digest of what was last written to a row, with what is changed now. A cell that a person has
+    edited makes it another than that of the row."""
+    if base is None:
+        return book.end(run.scope, run.run_id)[STAMP:]
+    edits = {edit.key: edit.after for edit in outcome.edits if not edit.back}
+    last: Base = {**base, **outcome.base, **edits}
+    return digest(_undated(last, columns))
+
+
+def _undated(cells: Mapping[str, Kept], columns: Sequence[Column]) -> Base:
+    """The cells of these columns, without dates: those are other numbers in another time zone."""
+    return {column.key: cells.get(column.key) for column in columns if not column.date}

@@ -1,0 +1,61 @@
+"""When a tick stops before it writes anything, since a person should look first. Pure."""
+
+from collections.abc import Collection
+
+from runsheet.errors import SheetError
+from runsheet.ledger import Ledger
+from runsheet.model import Placed, Shape
+
+USUAL_ROWS = 200
+"""A tick that adds or updates no more rows than this is never out of the ordinary."""
+
+FEW_COLUMNS = 2
+"""So many columns may vanish from any table at once."""
+
+
+def check(shape: Shape, adopted: Collection[Placed]) -> None:
+    """Raise SheetError for a worksheet that is not ours, or not whole: without run ids, or without most
+    of our headers."""
+    keys = {owned.key for owned in shape.owned} | {placed.column.key for placed in adopted}
+    titled = sum(1 for owned in shape.owned if owned.title.strip())
+    if shape.owned and titled == 0:
+        raise SheetError(
+            "row 1 of the worksheet shows none of our headers any more: put the header back into row 1, "
+            "or clear the worksheet to start over. Nothing was written"
+        )
+    if shape.owned and titled * 2 < len(shape.owned):
+        raise SheetError(
+            f"row 1 of the worksheet shows only {titled} of our {len(shape.owned)} headers: put the header "
+            "back into row 1, or clear the worksheet to start over. Nothing was written"
+        )
+    if shape.empty or "run_id" in keys:
+        return
+    if shape.owned:
+        raise SheetError(
+            "the run_id column of the worksheet is gone: bring it back (undo), or name another tab "
+            "with WORKSHEET in config.json. Nothing was written"
+        )
+    raise SheetError(
+        "the worksheet holds other data and has no run_id column: name another tab with WORKSHEET in "
+        "config.json (it is made when it does not exist), or head one column run_id. Nothing was written"
+    )
+
+
+def stop(book: Ledger, table: int, appended: int, updated: int, vanished: Collection[str], kept: int) -> str:
+    """Why a tick is far out of the ordinary, "" when it is not.
+
+    `table`: rows of runs in the sheet; `appended` and `updated`: rows that the tick would write;
+    `vanished`: columns of ours that a person deleted since the last tick that wrote, `kept`: those
+    that are there. More than half of either, and more than a few, is far. A first sync has no usual.
+    """
+    if len(vanished) > FEW_COLUMNS and len(vanished) > kept:
+        names = ", ".join(sorted(vanished)[:10]) + (", …" if len(vanished) > 10 else "")
+        return f"{len(vanished)} of our {len(vanished) + kept} columns are gone ({names})"
+    if not book.complete:
+        return ""
+    far = [
+        f"{verb} {count:,} rows {where} a table of {table:,}"
+        for verb, count, where in (("append", appended, "to"), ("change", updated, "in"))
+        if count > USUAL_ROWS and count * 2 > table
+    ]
+    return f"this tick would {' and '.join(far)}" if far else ""

@@ -1,0 +1,82 @@
+"""Which runs the rows of a sheet stand for: one row is one run's (P1). Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Protocol
+
+from runsheet.ledger import Ledger
+from runsheet.model import RowId, Scope
+
+
+class Identified(Protocol):
+    """What is known of a run here: who it is."""
+
+    @property
+    def scope(self) -> Scope: ...
+    @property
+    def run_id(self) -> str: ...
+
+
+class Shown:
+    """Which runs the sheet shows, or showed when it was adopted: then nobody could tell the scope of
+    a row yet. A row stands for any run of its id that its project cell fits, unless the
+    book-keeping gives it to another: each row stands for one run."""
+
+    def __init__(self, rows: Iterable[RowId], book: Ledger) -> None:
+        self._rows: dict[str, list[RowId]] = defaultdict(list)
+        for row in rows:
+            self._rows[row.run_id].append(row)
+        self._book = book
+        self._claims: dict[str, list[Scope]] = defaultdict(list)
+
+    def claim(self, run: Identified) -> bool:
+        """Whether there is a row for a run that the book-keeping lacks; the row is then taken."""
+        found = Counter(project for project, ids in self._book.found.items() if run.run_id in ids)
+        rows = _fitting(self._projects(run.run_id) | found, run.scope)
+        others = self._scopes(run.run_id)
+        others += self._claims[run.run_id]
+        taken = sum(scope != run.scope and bool(_fitting(rows, scope)) for scope in others)
+        if rows.total() <= taken:
+            return False
+        self._claims[run.run_id].append(run.scope)
+        return True
+
+    def row(self, run: Identified) -> RowId | None:
+        """The row of a known run: the upper one, if a person copied it. None when it is gone, or when
+        another run of that id could be meant as well."""
+        fitting = [row for row in self._rows.get(run.run_id, ()) if _fits(row.project, run.scope)]
+        rivals = [scope for scope in self._scopes(run.run_id) if scope != run.scope]
+        if not fitting or any(_fits(fitting[0].project, scope) for scope in rivals):
+            return None
+        return fitting[0]
+
+    def count(self, runs: Iterable[Identified]) -> int:
+        """How many of the runs have a row."""
+        return sum(1 for run in runs if _fitting(self._projects(run.run_id), run.scope))
+
+    def doubles(self) -> tuple[str, ...]:
+        """Ids that stand in more rows of one project than there are runs for them."""
+        return tuple(run_id for run_id in self._rows if self._is_double(run_id))
+
+    def _is_double(self, run_id: str) -> bool:
+        rows = self._projects(run_id)
+        if rows.total() == 1:
+            return False
+        scopes = self._scopes(run_id)
+        runs = {project: sum(_fits(project, scope) for scope in scopes) for project in rows}
+        return any(count > max(1, runs[project]) for project, count in rows.items())
+
+    def _projects(self, run_id: str) -> Counter[str]:
+        return Counter(row.project for row in self._rows.get(run_id, ()))
+
+    def _scopes(self, run_id: str) -> list[Scope]:
+        return [scope for scope, ids in self._book.ids.items() if run_id in ids]
+
+
+def _fitting(rows: Counter[str], scope: Scope) -> Counter[str]:
+    return Counter({project: count for project, count in rows.items() if _fits(project, scope)})
+
+
+def _fits(shown: str, scope: Scope) -> bool:
+    """Whether a project cell may stand for a scope: it may be blank, or lack the entity."""
+    return shown in ("", scope.project, scope.project.rpartition("/")[2])

@@ -1,0 +1,294 @@
+"""The deliberate faults: each a text of the product, what stands there instead, what that breaks, and the
+tests that should notice (the narrowest that do). Add one whenever a defect was found that no test saw."""
+
+from dataclasses import dataclass
+
+UNIT, CONTRACT = "tests/unit/", "tests/contract/"
+SHEETS = CONTRACT + "test_gsheet_sync.py"
+GOOGLE = CONTRACT + "test_gsheet_destination.py"
+OFFICE = CONTRACT + "test_xlsx_destination.py"
+ATTACK = CONTRACT + "test_gsheet_attack.py"
+GSHEET, XLSX = "runsheet/destinations/gsheet/", "runsheet/destinations/xlsx/"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` stands exactly once in `file`; `new` takes its place."""
+
+    file: str
+    old: str
+    new: str
+    breaks: str
+    tests: tuple[str, ...]
+
+
+PLAN = (
+    Mutant(
+        "runsheet/plan.py",
+        "if book.knows(candidate.scope, candidate.run_id) or self._shown.claim(candidate):",
+        "if self._shown.claim(candidate):",
+        "ids are not looked up in the book-keeping: deleted rows return",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "once = {(c.scope, c.run_id): c for c in candidates}",
+        "once = {(c.scope, str(n)): c for n, c in enumerate(candidates)}",
+        "a run that is listed twice gets two rows",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "after=max((row.index for row in self._rows), default=0),",
+        "after=0,",
+        "rows go above those that are there",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/columns.py",
+        "self._keys = {column.key for column in present} | set(ever)",
+        "self._keys = {column.key for column in present}",
+        "fixed columns that were deleted return",
+        (UNIT + "test_columns.py",),
+    ),
+    Mutant(
+        "runsheet/columns.py",
+        "path = ever.get(item.key) or resolve(item.key, seen)",
+        "path = resolve(item.key, seen)",
+        "a column shows other values when runs with other keys come",
+        (UNIT + "test_columns.py",),
+    ),
+    Mutant(
+        "runsheet/columns.py",
+        'for text in header} | {""}',
+        'for text in ()} | {""}',
+        "a new column has the title of a person's",
+        (UNIT + "test_columns.py",),
+    ),
+    Mutant(
+        "runsheet/ledger.py",
+        "known -= words",
+        "known -= set()",
+        "a run that is let back in stays out",
+        (UNIT + "test_forget.py", UNIT + "test_ledger.py"),
+    ),
+    Mutant(
+        "runsheet/cells.py",
+        "EXACT_INT = 2**53",
+        "EXACT_INT = 2**63",
+        "large integers change in the sheet",
+        (UNIT + "test_cells.py",),
+    ),
+    Mutant(
+        "runsheet/cells.py",
+        "return None if value in _NOT_A_NUMBER else text(value)",
+        "return text(value)",
+        "NaN is shown as a text",
+        (UNIT + "test_cells.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "            shape = None\n",
+        "",
+        "a plan that was refused is made again from the old look at the sheet",
+        (UNIT + "test_sync.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "if len(pulled.failed) == pulled.projects:",
+        "if pulled.failed:",
+        "one failing project stops the others",
+        (UNIT + "test_sync.py",),
+    ),
+)
+
+GOOGLE_SHEETS = (
+    Mutant(
+        GSHEET + "marks.py",
+        "delete(metadataId=NONCE, metadataValue=old)",
+        "delete(metadataId=NONCE)",
+        "the nonce is replaced whatever it is: late and rival batches pass",
+        (SHEETS,),
+    ),
+    Mutant(
+        GSHEET + "marks.py",
+        "requests.append(delete_at(mark, tab))",
+        "requests.append(delete(metadataId=mark.id))",
+        "a batch passes although a column has moved",
+        (ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "marks.py",
+        "return table is not None and table.tab != tab_id(sheet)",
+        "return False",
+        "a copy of the tab is taken for the tab",
+        (ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "writer.py",
+        "start = 0 if self._plan.shape.empty else self.standing.used",
+        "start = 0 if self._plan.shape.empty else self.standing.used - 1",
+        "new columns come between those of people",
+        (GOOGLE,),
+    ),
+    Mutant(
+        GSHEET + "writer.py",
+        "row = plan.after + 1",
+        "row = plan.after",
+        "rows go above the last one, or into the header",
+        (GOOGLE,),
+    ),
+    Mutant(
+        GSHEET + "batch.py",
+        'return {"userEnteredValue": {"stringValue": str(cell)}}',
+        'kind = "formulaValue" if str(cell).startswith("=") else "stringValue"\n'
+        '    return {"userEnteredValue": {kind: str(cell)}}',
+        "a run's text becomes a formula",
+        (GOOGLE,),
+    ),
+    Mutant(
+        GSHEET + "batch.py",
+        "if before >= 0 and indexes[position] == indexes[before] + 1:",
+        "if before >= 0:",
+        "values go into columns of people that stand between ours",
+        (GOOGLE,),
+    ),
+    Mutant(
+        GSHEET + "batch.py",
+        "if chunk and cost > left:",
+        "if False:",
+        "a first sync is one request, however large",
+        (ATTACK, SHEETS),
+    ),
+    Mutant(
+        GSHEET + "reader.py",
+        "if index and text:",
+        "if text:",
+        "the header counts as a run's row",
+        (GOOGLE,),
+    ),
+    Mutant(
+        GSHEET + "notes.py",
+        "if item and item[0] == table)",
+        "if item)",
+        "the book-keeping of one table is read as another's",
+        (ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "notes.py",
+        "self.moved = bool(found) and not reader.begins_at_column_a(found[0])",
+        "self.moved = False",
+        "notes are lost when somebody inserted a column in the book-keeping",
+        (ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "finder.py",
+        "return [tab for tab in tabs if not marks.is_copy(tab)] or tabs",
+        "return tabs",
+        "a copy of the tab stops the sync",
+        (SHEETS, ATTACK),
+    ),
+    Mutant(
+        GSHEET + "destination.py",
+        "used=now.used + self._used_beyond(now)",
+        "used=now.used",
+        "new columns come between those of people that have no header",
+        (GOOGLE, SHEETS),
+    ),
+    Mutant(
+        GSHEET + "destination.py",
+        "if self._moved(part.before) or (part.changes and self._rows_moved(part.before)):",
+        "if False:",
+        "a batch that a guard refused is an error, not a reason to read again",
+        (GOOGLE,),
+    ),
+)
+
+WORKBOOK = (
+    Mutant(
+        XLSX + "patch.py",
+        "first = max(plan.after + 2, layout.last_row + 1, 2)",
+        "first = max(plan.after + 2, 2)",
+        "rows overwrite what stands below the table",
+        (OFFICE,),
+    ),
+    Mutant(
+        XLSX + "patch.py",
+        "right = max([layout.right, *known])",
+        "right = max([-1, *known])",
+        "new columns overwrite those of people",
+        (OFFICE,),
+    ),
+    Mutant(
+        XLSX + "patch.py",
+        "last = max([self.book.last_mark, *self.notes.marks])",
+        "last = max([0, *self.book.marks])",
+        "the number of a deleted column comes to stand for another",
+        (OFFICE,),
+    ),
+    Mutant(
+        XLSX + "spans.py",
+        "parts += [data[at:start], cells.get(index) or data[start:end]]",
+        'parts += [data[at:start], cells.get(index, b"")]',
+        "cells of people in a row that is written into are lost",
+        (UNIT + "test_xlsx_sheet.py", UNIT + "test_xlsx_patch.py", OFFICE),
+    ),
+    Mutant(
+        XLSX + "rows.py",
+        "style = above[index][2] if index in above else self._layout.column_style(index)",
+        "style = self._layout.column_style(index)",
+        "new rows do not look like the row above them",
+        (UNIT + "test_xlsx_style.py", UNIT + "test_xlsx_sheet.py", UNIT + "test_xlsx_patch.py"),
+    ),
+    Mutant(
+        XLSX + "book.py",
+        'if match is None or "localSheetId" in element.attrs:',
+        "if match is None:",
+        "the names of a copied tab count as ours",
+        (UNIT + "test_xlsx_patch.py", OFFICE),
+    ),
+    Mutant(
+        XLSX + "notes.py",
+        "if row[3] != notes.table:",
+        "if False:",
+        "two tables of a workbook share one book-keeping",
+        (OFFICE,),
+    ),
+    Mutant(
+        XLSX + "disk.py",
+        "        check()\n",
+        "",
+        "what a person saved while we wrote is replaced",
+        (UNIT + "test_xlsx_patch.py",),
+    ),
+    Mutant(
+        XLSX + "disk.py",
+        "            disk.flush(file)\n",
+        "",
+        "the name is on the disk before the content is",
+        ("tests/crash/test_xlsx_crash.py",),
+    ),
+    Mutant(
+        XLSX + "lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "two daemons write a workbook at once",
+        (UNIT + "test_xlsx_lock.py",),
+    ),
+    Mutant(
+        XLSX + "lock.py",
+        'path.with_name(f"~${path.name}")',
+        'path.with_name(f"~{path.name}")',
+        "a workbook that is open in Excel is written",
+        (UNIT + "test_xlsx_lock.py",),
+    ),
+    Mutant(
+        XLSX + "destination.py",
+        "if digest != token.digest:",
+        "if False:",
+        "a plan for an older workbook is applied",
+        (OFFICE,),
+    ),
+)
+
+MUTANTS = (*PLAN, *GOOGLE_SHEETS, *WORKBOOK)
