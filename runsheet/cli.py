@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from runsheet import __version__, backends, config, doctor, forget, health, logs
+from runsheet import __version__, backends, config, doctor, forget, health, logs, undo
 from runsheet.clock import Clock
 from runsheet.daemon import Daemon, run_until_signal
 from runsheet.errors import ConfigError, RunsheetError
@@ -116,8 +116,8 @@ def sync_command(
 ) -> None:
     """Append runs that are not in the sheet yet, now and every MINUTES.
 
-    The other commands are `doctor`, which checks a set-up, `forget`, which lets deleted runs back
-    in, and `health`.
+    The other commands are `doctor`, which checks a set-up, `history` and `undo`, which show and take
+    back what was written, `forget`, which lets deleted runs back in, and `health`.
     """
     clock = Clock()
     with _exit_codes(verbose):
@@ -168,6 +168,38 @@ def forget_command(run_ids: tuple[str, ...], everything: bool, **place: Any) -> 
             click.echo(f"their rows are in the sheet: {', '.join(outcome.standing)}")
         if outcome.unknown:
             click.echo(f"never added: {', '.join(outcome.unknown)}")
+
+
+@commands.command("history")
+@_with(*PLACE)
+def history_command(**place: Any) -> None:
+    """List the last ticks that wrote, newest first."""
+    with _exit_codes(verbose=False):
+        logs.set_up("", verbose=False)
+        where = _place(place)
+        with closing(backends.destination(where.setup(where.load(), Clock()))) as destination:
+            entries = undo.history(destination)
+        for entry in entries:
+            click.echo(entry.line())
+        if not entries:
+            click.echo("no tick has written anything yet, as far as the book-keeping tells")
+
+
+@commands.command("undo")
+@click.argument("tick", default="", metavar="[TICK]")
+@_with(*PLACE)
+def undo_command(tick: str, **place: Any) -> None:
+    """Take back what a tick wrote: the last one, or the one of that name in `history`.
+
+    Cells that people have changed since stay as they are, and are named.
+    """
+    with _exit_codes(verbose=False):
+        logs.set_up("", verbose=False)
+        where, clock = _place(place), Clock()
+        with closing(backends.destination(where.setup(where.load(), clock))) as destination:
+            outcome = undo.undo(destination, clock, tick)
+        for line in outcome.lines():
+            click.echo(line)
 
 
 @commands.command("health")

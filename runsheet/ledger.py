@@ -18,6 +18,7 @@ packs many into few. Pure: no I/O.
     title     title    the key of a column that a person renamed
     gone      -        the key of a column of which is known that a person deleted it
     tick      name     what a tick wrote (journal.py)
+    undone    name     a tick that was undone; the name of the tick that did it
     checked   images   the last batch that changed cells met no person at work
 
 A run whose id is here but not in the sheet was deleted by a person, and stays out (P4); the same
@@ -79,6 +80,7 @@ class Ledger:
     ends: dict[Scope, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     live: dict[Scope, dict[str, Base]] = field(default_factory=lambda: defaultdict(dict))
     was: dict[tuple[Scope, str], Base] = field(default_factory=dict)
+    undone: dict[str, str] = field(default_factory=dict)
     complete: bool = False
     ticks: list[Tick] = field(default_factory=list)
     pending: Batch | None = None
@@ -182,6 +184,10 @@ def _gone(ledger: Ledger, _: str, text: str) -> None:
     ledger.gone.add(text)
 
 
+def _undone(ledger: Ledger, where: str, text: str) -> None:
+    ledger.undone[where] = text
+
+
 def _done(ledger: Ledger, _: str, __: str) -> None:
     ledger.complete = True
 
@@ -199,6 +205,7 @@ _READERS = {
     "column": _column,
     "title": _title,
     "gone": _gone,
+    "undone": _undone,
     "done": _done,
     "checked": _checked,
 }
@@ -289,6 +296,11 @@ def gone(key: str) -> Note:
     return ("gone", "", key)
 
 
+def undone(tick: str, by: str) -> Note:
+    """The note that says that a tick was undone, by another."""
+    return ("undone", tick, by)
+
+
 def checked(batch: Batch) -> Note:
     """The note that says that a batch that changed cells met no person at work."""
     return ("checked", batch.images, "")
@@ -335,6 +347,8 @@ def _compacted(notes: Sequence[Note]) -> list[Note]:
     short += [column(key, path) for key, path in ledger.columns.items()]
     short += [title(key, text) for key, text in ledger.titles.items()]
     short += [gone(key) for key in sorted(ledger.gone)]
+    ticks = {tick.name for tick in journal.parse(short)}
+    short += [undone(tick, by) for tick, by in ledger.undone.items() if tick in ticks]
     short += [DONE] if ledger.complete else []
     last = parse(short).pending
     if last and not ledger.pending:

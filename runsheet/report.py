@@ -55,13 +55,13 @@ class Report:
 
     def line(self) -> str:
         """The tick in one line."""
-        parts = [f"{_count(self.seen, 'run')} seen", self._added()]
+        parts = [f"{count(self.seen, 'run')} seen", self._added()]
         if self.updated_ids or (self.planned and self.planned.changes):
             parts.append(self._updated())
         if self.kept:
-            parts.append(f"{_count(self.kept, 'edited cell')} kept")
+            parts.append(f"{count(self.kept, 'edited cell')} kept")
         if self.columns_added:
-            parts.append(f"{_count(len(self.columns_added), 'new column')}")
+            parts.append(f"{count(len(self.columns_added), 'new column')}")
         left = [f"{count:,} {reason}" for reason, count in Counter(self.waiting).most_common()]
         if self.deleted:
             left.append(f"{self.deleted:,} deleted by hand")
@@ -69,7 +69,7 @@ class Report:
         if left:
             parts.append("skipped: " + ", ".join(left))
         if self.failed:
-            parts.append(f"{_count(len(self.failed), 'project')} failed")
+            parts.append(f"{count(len(self.failed), 'project')} failed")
         requests = [
             f"{count} {name}"
             for name, count in (
@@ -101,18 +101,18 @@ class Report:
             )
         if self.put_back:
             lines.append(
-                f"{_count(self.put_back, 'cell')} changed by people in the very second of a write: "
+                f"{count(self.put_back, 'cell')} changed by people in the very second of a write: "
                 "put back as they left them"
             )
         if self.lost:
             lines.append(
-                f"{_count(self.lost, 'cell')} changed by people in the very second of a write could not be "
+                f"{count(self.lost, 'cell')} changed by people in the very second of a write could not be "
                 "put back, since their rows are gone: see the version history"
             )
         if self.stop:
             lines.append(f"safety stop: {self.stop}; --accept_changes would let it through")
         if self.left_out:
-            many = _count(len(self.left_out), "column")
+            many = count(len(self.left_out), "column")
             lines.append(f"{many} beyond MAX_COLUMNS left out: {', '.join(self.left_out)}")
         if self.doubles:
             ids = ", ".join(self.doubles)
@@ -150,5 +150,6 @@ class Report:
         return +reasons
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 row", "2,000 rows"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from runsheet.ledger import Ledger
@@ -15,6 +16,14 @@ class Identified(Protocol):
     def scope(self) -> Scope: ...
     @property
     def run_id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A run, as far as it is identified."""
+
+    scope: Scope
+    run_id: str
 
 
 class Shown:

@@ -116,6 +116,12 @@ class Destination(Protocol):
         """
         ...
 
+    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+        """Delete those of these rows in which nothing stands by now: no value, formula or note, in any
+        column. Returns them; none where the destination cannot delete rows. Raises as `apply` does.
+        """
+        ...
+
     def backup(self, shape: Shape, path: Path) -> None:
         """Write values and formulas of the worksheet to a new .xlsx file at `path`; a workbook is copied
         as it is. An empty file may stand there already.

@@ -161,6 +161,15 @@ class MemoryDestination:
         is_date = date and isinstance(value, (int, float))
         cells[column] = datetime.fromtimestamp(float(value), UTC) if is_date and value is not None else value
 
+    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+        if self.sheet.version != shape.token:
+            raise Changed("somebody else wrote")
+        there = self.sheet.rows
+        blank = [row for row in rows if not any(cell not in (None, "") for cell in there[row.index])]
+        for row in sorted(blank, key=lambda row: -row.index):
+            del there[row.index]
+        return tuple(blank)
+
     def _add_columns(self, plan: Plan, start: int) -> None:
         sheet = self.sheet
         header = sheet.rows[0]

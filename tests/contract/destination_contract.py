@@ -637,28 +637,30 @@ class DestinationContract:
     def test_columns_of_which_nothing_is_left_start_over(
         self, make: Place, person: Person, deleted: bool
     ) -> None:
-        """Beside what people have there, which stays."""
-        builders.tick(make.open(), [builders.run(1), builders.run(2)])
-        header, *rows = person.values()
-        person.put(0, len(header) + 1, "remark")
-        person.put(1, len(header) + 1, "mine")
-        for index in range(len(header)):
+        """Beside what people have there, which stays; a column that the runs do not need any more is gone."""
+        runs = [builders.run(1), builders.run(2)]
+        builders.tick(make.open(), [builders.run(1, config={"old": 1}), *runs[1:]])
+        width, height = len(person.values()[0]), len(person.values())
+        person.put(0, width + 1, "remark")
+        person.put(1, width + 1, "mine")
+        for index in range(width):
             if deleted:
                 person.delete_column(0)
             else:
-                for row in range(len(rows) + 1):
+                for row in range(height):
                     person.put(row, index, None)
-        shape = make.open().read()
-        assert shape.hollow
-        builders.tick(make.open(), [builders.run(1), builders.run(2)])
-        start = (1 if deleted else len(header) + 1) + 1
+        assert make.open().read().hollow
+        builders.tick(make.open(), runs)
         again = person.values()
-        assert again[0][start - 1 :] == ["remark", *header]
-        assert [row[start:] for row in again[1:] if row[start:]] == rows
-        assert [row[start - 1] for row in again[1:] if row[start - 1] is not None] == ["mine"]
-        owned = make.open().read().owned
-        assert [item.index for item in owned] == list(range(start, start + len(header)))
-        builders.tick(make.open(), [builders.run(1), builders.run(2)])
+        theirs = 1 if deleted else width + 1
+        header = again[0][theirs + 1 :]
+        assert (again[0][theirs], "old" in header, "loss" in header) == ("remark", False, True)
+        assert [row[theirs + 1] for row in again if row[theirs + 1 :]] == ["run_id", "run0001", "run0002"]
+        assert [row[theirs] for row in again[1:] if row[theirs] is not None] == ["mine"]
+        shape = make.open().read()
+        assert [item.title for item in shape.owned] == header
+        assert not shape.hollow
+        builders.tick(make.open(), runs)
         assert person.values() == again
 
     @pytest.mark.parametrize("title", ["run_id", "loss"])

@@ -15,7 +15,7 @@ from runsheet.destinations.gsheet.client import _retry_after
 from runsheet.errors import RunsheetError
 from runsheet.sources.base import Query
 from runsheet.sources.memory import MemorySource
-from tests.support.builders import Desk, FakeClock, rules, run, tick
+from tests.support.builders import NOW, Desk, FakeClock, rules, run, tick
 from tests.support.sheets import (
     Document,
     Fault,
@@ -58,9 +58,12 @@ class TestDoubled:
 
     def test_two_tables_in_one_spreadsheet(self, desk: Desk) -> None:
         """Each WORKSHEET is a table of its own, in a book-keeping that they share."""
+        desk.tick(RUNS, worksheet="one")
+        desk.tick(RUNS[:2], worksheet="two")
+        desk.document.tab("one").delete_rows(4)
         for worksheet in ("one", "two", "one", "two"):
             desk.tick(RUNS, worksheet=worksheet)
-        assert (desk.ids("one"), desk.ids("two")) == (IDS, IDS)
+        assert (desk.ids("one"), desk.ids("two")) == (IDS[:2], IDS)
 
     def test_a_column_was_inserted_in_the_bookkeeping(self, desk: Desk) -> None:
         desk.tick(RUNS)
@@ -353,6 +356,24 @@ class TestChanged:
         desk.document.add_tab("_RunSheet")
         desk.tick(RUNS)
         assert desk.ids() == IDS
+
+
+class TestLive:
+    """Rows follow their runs; what a person changed is kept, cell by cell."""
+
+    @open_defect("a settled row is remembered by one fingerprint: one change of a person's freezes all of it")
+    @pytest.mark.parametrize("what", ["cell", "column"])
+    def test_a_run_that_settled_is_resumed(self, desk: Desk, what: str) -> None:
+        wanted = rules("run_id", "name", live=True)
+        desk.tick(RUNS, wanted)
+        tab, place = desk.document.tab("runs"), desk.values()[0].index("loss")
+        if what == "cell":
+            tab.put(f"{a1.letters(place)}2", "corrected")
+        else:
+            tab.delete_columns(a1.letters(place))
+        later = run(0, config={"lr": 0.9}, summary={"loss": 0.125}, heartbeat=NOW)
+        desk.tick([later, *RUNS[1:]], wanted)
+        assert desk.values()[1][desk.values()[0].index("lr")] == 0.9
 
 
 class TestTracebacks:

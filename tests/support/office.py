@@ -224,7 +224,7 @@ def _rearrange(
     sheet: Worksheet, rows: Callable[[int], int | None], columns: Callable[[int], int | None]
 ) -> None:
     """Give every cell, with its format and note, another place; None for those that go."""
-    cells = list(sheet._cells.values())
+    cells: list[Any] = list(sheet._cells.values())
     sheet._cells.clear()
     for cell in cells:
         row, column = rows(cell.row - 1), columns(cell.column - 1)
@@ -252,7 +252,8 @@ def _lay(sheet: Worksheet, lines: Mapping[int, ColumnDimension]) -> None:
 
 
 def _cells(sheet: Worksheet) -> dict[Place, Seen]:
-    return {(cell.row - 1, cell.column - 1): _typed(cell) for cell in sheet._cells.values()}
+    cells: list[Any] = list(sheet._cells.values())
+    return {(cell.row - 1, cell.column - 1): _typed(cell) for cell in cells}
 
 
 def _typed(cell: Any) -> Seen:

@@ -4,6 +4,7 @@ Broken on purpose and seen to fail: dropping the style, the check of what a cell
 an array, the calendar of 1904, the rest of a long note, the formats of rich text.
 """
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from runsheet import ledger
 from runsheet.destinations.xlsx.style import MINIMAL
 from runsheet.errors import Changed
-from runsheet.model import Cells, Change, Column, Content, Edit, Foreign, Plan, Scope, Shape, Stored
+from runsheet.model import Cells, Change, Column, Content, Edit, Foreign, Plan, RowId, Scope, Shape, Stored
 from runsheet.stored import same
 from tests.support.workbooks import (
     MAIN,
@@ -262,7 +263,7 @@ def test_a_row_that_holds_nothing(tmp_path: Path) -> None:
     path = book(tmp_path / "runs.xlsx", "")
     decided = plan(path, {"x": 2})
     (found,) = decided.changes
-    away = Change(type(found.row)("r1", "", 5), SCOPE, found.cells)
+    away = Change(RowId("r1", "", 5), SCOPE, found.cells)
     with pytest.raises(Changed):
         list(opened(path).apply(replace(decided, changes=(away,))))
 
@@ -321,6 +322,44 @@ def test_formulas_that_may_count_changed_cells_are_recalculated(tmp_path: Path, 
     path = book(tmp_path / "runs.xlsx", '<c r="B2"><v>1</v></c>')
     change(path, {"x": Foreign("=1+1") if formula else 5})
     assert (b'fullCalcOnLoad="1"' in unpack(path)["xl/workbook.xml"]) == formula
+
+
+def test_a_row_that_is_another_run_s(tmp_path: Path) -> None:
+    path = book(tmp_path / "runs.xlsx", "")
+    destination = opened(path)
+    shape = destination.read()
+    content = destination.content(shape)
+    assert list(destination.cells(shape, content, [RowId("r1", "", 1)]).rows) == [1]
+    with pytest.raises(Changed):
+        destination.cells(shape, content, [RowId("r2", "", 1)])
+
+
+@pytest.mark.parametrize(
+    ("cell", "hollow"),
+    [
+        ("", True),
+        ('<c r="B2" s="0"/>', True),
+        ('<c r="B2"><f>1</f></c>', False),
+        ('<c r="B2"><v>1</v></c>', False),
+    ],
+    ids=["nothing", "a format", "a formula without a value", "a value"],
+)
+def test_when_nothing_of_ours_is_left(tmp_path: Path, cell: str, hollow: bool) -> None:
+    """The columns stand, blank from top to bottom, and a person works beside them."""
+    path = book(tmp_path / "runs.xlsx", "")
+    sheet = worksheet(f'<row r="2">{cell}<c r="H2"><v>1</v></c></row>')
+    pack(path, {**unpack(path), "xl/worksheets/sheet1.xml": sheet})
+    shape = opened(path).read()
+    assert (shape.hollow, [item.index for item in shape.owned]) == (hollow, [0, 1, 2, 3])
+
+
+def test_when_all_our_columns_were_deleted(tmp_path: Path) -> None:
+    path = book(tmp_path / "runs.xlsx", "")
+    members = unpack(path)
+    text = re.sub(rb"'runs'!\$[A-Z]:\$[A-Z]", b"#REF!", members["xl/workbook.xml"])
+    pack(path, {**members, "xl/workbook.xml": text})
+    shape = opened(path).read()
+    assert (shape.hollow, shape.owned, shape.empty) == (True, (), False)
 
 
 def test_long_notes_are_kept_whole(tmp_path: Path) -> None:

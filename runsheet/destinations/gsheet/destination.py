@@ -15,10 +15,20 @@ from typing import Any
 
 from runsheet import journal, repair
 from runsheet.destinations.base import Overtaken, RowsRefused
-from runsheet.destinations.gsheet import batch, export, finder, images, marks, protection, reader, size
+from runsheet.destinations.gsheet import (
+    batch,
+    export,
+    finder,
+    images,
+    marks,
+    protection,
+    reader,
+    removal,
+    size,
+)
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import Google, Rejected
-from runsheet.destinations.gsheet.document import Spreadsheet
+from runsheet.destinations.gsheet.document import Spreadsheet, quoted
 from runsheet.destinations.gsheet.look import Looked, look
 from runsheet.destinations.gsheet.notes import NotesTab
 from runsheet.destinations.gsheet.standing import Standing
@@ -32,6 +42,10 @@ log = logging.getLogger(__name__)
 KEY_CHARS = 25_000
 """For the marks of columns, fingerprints included. The rest of marks.TAB_CHARS is for the
 fingerprints of columns that people deleted, some 600 of them."""
+
+
+RESTORES = 5
+"""How often putting back a deleted row is tried."""
 
 
 class GsheetDestination:
@@ -230,6 +244,39 @@ class GsheetDestination:
             if not repair.intact(meant, images.images(sheet, len(part.changes))):
                 raise Unanswered("people were at work in the cells that were changed")
 
+    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+        now: Standing = shape.token
+        assert now.tab is not None, "rows stand in a tab"
+        taken = self._sheets.inhabited(now.tab, [row.index for row in rows])
+        blank = sorted((row for row in rows if row.index not in taken), key=lambda row: -row.index)
+        if not blank:
+            return ()
+        looked = look(self._sheets, shape, Content(), ())
+        now = replace(now, floor=looked.floor, images=looked.images)
+        indexes = [row.index for row in blank]
+        requests, name, after = removal.delete(now, indexes)
+        show = (quoted(images.title(name)),)
+        found = self._send(Batch(requests, (), now, show=show, floor=True))
+        kept = images.images(found.get(images.tab_of(name), {}), len(blank))
+        typed = [place for place, row in enumerate(kept) if any(cell is not None for cell in row.values())]
+        if typed:
+            log.info("somebody typed into %d rows in the second they were deleted: put back", len(typed))
+            self._restore(removal.restore(after.tab or 0, name, typed, indexes, now.columns))
+        return tuple(row for place, row in enumerate(blank) if place not in typed)
+
+    def _restore(self, requests: list[Json]) -> None:
+        """Insert rows again, whatever moved meanwhile: a new row can overwrite nothing."""
+        for _ in range(RESTORES):
+            nonce = marks.nonce(self._sheets.tabs())
+            try:
+                self._sheets.update([*marks.swap(nonce, secrets.token_hex(8)), *requests])
+            except Rejected:
+                continue  # Somebody else wrote between both requests.
+            return
+        raise ServiceError(
+            "rows that somebody typed into could not be put back: see the hidden tab of images"
+        )
+
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:
         """How the book-keeping tab stands: asked only when none of our notes were found."""
         if plan.content.notes:
@@ -267,7 +314,7 @@ class GsheetDestination:
         try:
             return self._sheets.update(part.requests, part.show)
         except Rejected as refusal:
-            if self._moved(part.before) or (part.changes and self._rows_moved(part.before)):
+            if self._moved(part.before) or (part.floor and self._rows_moved(part.before)):
                 raise Changed("a guard refused the batch") from refusal
             if advice := self._advice(str(refusal), part.before.tab):
                 raise SheetError(f"{advice}. Nothing was written") from refusal

@@ -93,6 +93,25 @@ class Spreadsheet:
             raise Changed(f"the values could not be read: {error}") from error
         return list(answer.get("valueRanges") or [])
 
+    def inhabited(self, tab: int, rows: Sequence[int]) -> set[int]:
+        """Those of a tab's rows in which anything at all stands. Raises Changed when they are not there by
+        now."""
+        spans = [{"sheetId": tab, "startRowIndex": row, "endRowIndex": row + 1} for row in rows]
+        params = {"fields": _WIDTH_FIELDS.replace("data(", "data(startRow,")}
+        body = {"dataFilters": [{"gridRange": span} for span in spans]}
+        path = f"{self._path}:getByDataFilter"
+        try:
+            answer = self._google.read("post", path, what=str(self), params=params, json=body)
+        except Rejected as error:
+            raise Changed(f"the rows could not be read: {error}") from error
+        return {
+            row
+            for sheet in self._tabs_of(answer)
+            for data in sheet.get("data", ())
+            for row, line in enumerate(data.get("rowData", ()), data.get("startRow", 0))
+            if any(line.get("values", ()))
+        }
+
     def width(self, tab: int, start: int, end: int) -> int:
         """How many of a tab's columns `start` to `end` there are up to the last that holds anything
         at all: values, formulas and what they spill, notes, or rules for what may be typed. Raises

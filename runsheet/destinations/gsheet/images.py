@@ -65,9 +65,7 @@ def copies(tab: int, images: int, changes: Sequence[Change], at: Mapping[str, in
     for number, change in enumerate(changes):
         places = {at[key] for key in (*IDENTITY, *(edit.key for edit in change.cells)) if key in at}
         for start, part in batch.segments(sorted(places)):
-            yield copy(
-                _span(tab, change.row.index, start, len(part)), _span(images, number, start, len(part))
-            )
+            yield copy(span(tab, change.row.index, start, len(part)), span(images, number, start, len(part)))
 
 
 def copy(source: Json, target: Json) -> Json:
@@ -84,8 +82,8 @@ def writes(
         row, plain = change.row.index, []
         for edit in change.cells:
             if isinstance(edit.after, Foreign) and edit.image is not None and old and edit.key in was_at:
-                source = _span(old, edit.image, was_at[edit.key], 1)
-                yield copy(source, _span(tab, row, at[edit.key], 1))
+                source = span(old, edit.image, was_at[edit.key], 1)
+                yield copy(source, span(tab, row, at[edit.key], 1))
             else:
                 plain.append(edit)
         places = [at[edit.key] for edit in plain]
@@ -193,7 +191,8 @@ def _size(edit: Edit) -> int:
     return sum(2 * len(value.encode()) for value in values if isinstance(value, str))
 
 
-def _span(tab: int, row: int, column: int, count: int) -> Json:
+def span(tab: int, row: int, column: int, count: int) -> Json:
+    """`count` cells of one row."""
     return {
         "sheetId": tab,
         "startRowIndex": row,

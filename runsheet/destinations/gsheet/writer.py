@@ -39,7 +39,7 @@ class Batch:
     """Requests that are applied together, what is in them, and how the sheet has to stand before.
 
     `images` names the place where the cells of `changes` are kept as they were, `show` are the ranges
-    that the answer has to show.
+    that the answer has to show. `floor`: the batch is refused also if rows moved.
     """
 
     requests: list[Json]
@@ -48,6 +48,7 @@ class Batch:
     changes: Sequence[Change] = ()
     images: str = ""
     show: tuple[str, ...] = ()
+    floor: bool = False
 
 
 def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stores) -> Iterator[Batch]:
@@ -73,7 +74,8 @@ def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stor
         notes = [*(plan.notes if number == 0 else ()), *ledger.written(plan, rows, changes, stored, images)]
         requests += writer.notes([*notes, *(plan.closing if number == len(parts) - 1 else ())])
         row += len(rows)
-        yield Batch(requests, rows, before, changes, images, writer.show(before, images))
+        show = writer.show(before, images)
+        yield Batch(requests, rows, before, changes, images, show, floor=bool(changes))
 
 
 def _parts(plan: Plan, room: int, full: int, segments: int) -> list[tuple[list[Change], list[Row]]]:

@@ -27,7 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from runsheet import ledger
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import book as xlsx_book
 from runsheet.destinations.xlsx import disk as xlsx_disk
@@ -356,7 +355,7 @@ def _is_hollow(opened: _Opened, tab: Tab, owned: Sequence[Owned]) -> bool:
     """Whether nothing of our table is left in a tab that holds something: our columns are blank from top
     to bottom, or a person deleted them all."""
     if not owned:
-        return bool(opened.book.last_mark and ledger.parse(opened.notes.rows).columns)
+        return bool(opened.book.last_mark and opened.notes.marks)
     if any(item.title.strip() for item in owned):
         return False
     with opened.package.open(tab.part) as source:

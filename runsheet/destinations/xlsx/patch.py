@@ -119,16 +119,17 @@ class Patch:
 
     def _moved(self) -> dict[int, int]:
         """Marks whose column stands elsewhere by now: it was cut and pasted."""
-        found: dict[int, int] = {}
-        for item in self.plan.owned:
-            numbers = [
-                number
-                for number, (tab, _) in self.book.marks.items()
-                if self.notes.marks.get(number) == item.key and tab.casefold() == self.tab.casefold()
-            ]
-            if numbers and self.book.marks[max(numbers)][1] != item.index:
-                found[max(numbers)] = item.index
-        return found
+        places = {item.key: item.index for item in self.plan.owned}
+        numbers = {
+            self.notes.marks.get(number, ""): number
+            for number, (tab, _) in sorted(self.book.marks.items())
+            if tab.casefold() == self.tab.casefold()
+        }
+        return {
+            number: places[key]
+            for key, number in numbers.items()
+            if key in places and self.book.marks[number][1] != places[key]
+        }
 
     def _held(self, source: Open, layout: Layout, block: Block) -> dict[int, dict[int, Stored]]:
         """What stands in the rows and columns in which cells are changed."""

@@ -157,7 +157,7 @@ class Writer:
     def _changes(self, block: Block) -> list[Edit]:
         """Rows that stand, with other values in some of their cells. They hold what they were taken to
         hold: changes.check has seen to that."""
-        spans = {number: span for number in sorted(block.changes) if (span := self._layout.span(number))}
+        spans = {number: at for number in sorted(block.changes) if (at := self._layout.span(number))}
         if len(spans) < len(block.changes):
             raise Changed("a row holds nothing any more")
         edits: list[Edit] = []
