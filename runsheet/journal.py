@@ -17,7 +17,7 @@ it; "" where a destination needs none.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,19 +158,29 @@ def columns_made(tick: str, keys: Iterable[str]) -> list[Note]:
 
 def cells_changed(tick: str, changed: Batch) -> list[Note]:
     """The notes of cells that a batch changes."""
-    rows = [
-        [
-            scope_text(row.scope) if row.scope else "",
-            row.run_id,
-            row.project,
-            row.index,
-            {key: [keep(cell.before), keep(cell.after), int(cell.back)] for key, cell in row.cells.items()},
-        ]
-        for row in changed.rows
-    ]
+    rows = [entry for row in changed.rows for entry in _entries(row)]
     head = {"images": changed.images, "at": dict(changed.at)}
     room = TEXT_CHARS - json_size(head)
     return [_note(tick, head | {"cells": list(part)}) for part in parts(rows, room)]
+
+
+def _entries(row: Touched) -> list[list[Any]]:
+    """A row as JSON; a wide one in several entries, which `joined` makes one again."""
+    scope = scope_text(row.scope) if row.scope else ""
+    cells = [(key, [keep(c.before), keep(c.after), int(c.back)]) for key, c in row.cells.items()]
+    who = [scope, row.run_id, row.project, row.index]
+    return [[*who, dict(part)] for part in parts(cells, TEXT_CHARS // 2)]
+
+
+def joined(first: Batch, more: Batch) -> Batch:
+    """One batch, of which two notes tell."""
+    rows = list(first.rows)
+    for row in more.rows:
+        if rows and rows[-1].index == row.index:
+            rows[-1] = replace(row, cells={**rows[-1].cells, **row.cells})
+        else:
+            rows.append(row)
+    return Batch(first.images, first.at, tuple(rows))
 
 
 def parse(notes: Iterable[Note]) -> list[Tick]:
@@ -211,10 +221,10 @@ def _take(tick: Tick, data: Any) -> None:
         tick.columns += map(str, data["columns"])
     if "cells" in data:
         images, at = str(data["images"]), {str(key): int(index) for key, index in data["at"].items()}
-        rows = tuple(_touched(item) for item in data["cells"])
+        told = joined(Batch(images, at, ()), Batch(images, at, tuple(map(_touched, data["cells"]))))
         if tick.batches and images and tick.batches[-1].images == images:
-            rows = (*tick.batches.pop().rows, *rows)
-        tick.batches.append(Batch(images, at, rows))
+            told = joined(tick.batches.pop(), told)
+        tick.batches.append(told)
 
 
 def _touched(item: Any) -> Touched:

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runsheet import journal
-from runsheet.journal import Batch, Tick
+from runsheet.journal import Added, Batch, Tick
 from runsheet.model import Change, Plan, Row, RowId, Scope
 from runsheet.packing import (
     TEXT_CHARS,
@@ -57,6 +57,10 @@ COMPACT_ROWS = 400
 
 COMPACT_CHARS = 1_000_000
 """So are texts of more characters."""
+
+WAS_CHARS = 50_000
+"""As much is kept of what was written to rows that have settled: runs that are resumed are mostly
+resumed soon, and then each cell counts and not the row as a whole."""
 
 Base = dict[str, Kept]
 """What was last written to the cells of a row, by key."""
@@ -95,6 +99,11 @@ class Ledger:
     def base(self, scope: Scope, run_id: str) -> Base | None:
         """What was last written to the row of a live run; None for others."""
         return self.live.get(scope, {}).get(run_id)
+
+    def added(self, scope: Scope, run_id: str) -> Added | None:
+        """How the row of a run was appended, if the journal tells of each cell."""
+        rows = (row for tick in reversed(self.ticks) for row in tick.rows)
+        return next((r for r in rows if (r.scope, r.run_id) == (scope, run_id) and r.by_cell), None)
 
     def end(self, scope: Scope, run_id: str) -> str:
         """How a settled run stood at its end, "" where that is not known."""
@@ -167,6 +176,7 @@ def _forget(ledger: Ledger, _: str, text: str) -> None:
             live_rows.pop(run_id, None)
         for ends in ledger.ends.values():
             ends.pop(run_id, None)
+    ledger.was = {who: base for who, base in ledger.was.items() if who[1] not in words}
     ledger.complete = False  # They come back, however many.
 
 
@@ -218,7 +228,7 @@ def _follow(ledger: Ledger, note: Note) -> None:
             if not batch.images:
                 ledger.pending = None
             elif ledger.pending and ledger.pending.images == batch.images:
-                ledger.pending = Batch(batch.images, batch.at, (*ledger.pending.rows, *batch.rows))
+                ledger.pending = journal.joined(ledger.pending, batch)
             else:
                 ledger.pending = batch
             for row in batch.rows:
@@ -262,15 +272,24 @@ def added(runs: Iterable[tuple[Scope, str, str]]) -> list[Note]:
 
 
 def live(rows: Iterable[tuple[Scope, str, Mapping[str, Kept]]]) -> list[Note]:
-    """The notes that say what was last written to cells of rows that follow their runs."""
+    """The notes that say what was last written to cells of rows that follow their runs. A wide row goes
+    on in the next note."""
     by_scope: dict[Scope, list[tuple[str, Any]]] = defaultdict(list)
     for scope, run_id, cells in rows:
-        by_scope[scope].append((run_id, {key: keep(value) for key, value in cells.items()}))
+        items = [(key, keep(value)) for key, value in cells.items()]
+        by_scope[scope] += [(run_id, dict(part)) for part in parts(items, TEXT_CHARS // 2)] or [(run_id, {})]
     return [
-        ("live", scope_text(scope), json_text(dict(part)))
-        for scope, items in by_scope.items()
-        for part in parts(items, TEXT_CHARS)
+        ("live", scope_text(scope), json_text(_by_run(part)))
+        for scope, rows_of in by_scope.items()
+        for part in parts(rows_of, TEXT_CHARS)
     ]
+
+
+def _by_run(items: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for run_id, cells in items:
+        rows.setdefault(run_id, {}).update(cells)
+    return rows
 
 
 def found(rows: Iterable[RowId]) -> list[Note]:
@@ -338,7 +357,7 @@ def _compacted(notes: Sequence[Note]) -> list[Note]:
         for scope in sorted(ledger.ids)
         for run_id in sorted(ledger.ids[scope])
     ]
-    short += added(known)
+    short += added(known) + _settled_last(ledger)
     short += live(
         (scope, run_id, rows[run_id]) for scope, rows in sorted(ledger.live.items()) for run_id in rows
     )
@@ -354,6 +373,21 @@ def _compacted(notes: Sequence[Note]) -> list[Note]:
     if last and not ledger.pending:
         short.append(checked(last))
     return [*short, *(note for note in notes if not _is_read(note))]
+
+
+def _settled_last(ledger: Ledger) -> list[Note]:
+    """What was last written to the rows that settled last, as far as WAS_CHARS go."""
+    notes: list[Note] = []
+    left = WAS_CHARS
+    for (scope, run_id), base in reversed(ledger.was.items()):
+        if ledger.base(scope, run_id) is not None or not ledger.knows(scope, run_id):
+            continue
+        again = [*live([(scope, run_id, base)]), *added([(scope, run_id, ledger.end(scope, run_id))])]
+        left -= sum(len(triple(note)[2]) for note in again)
+        if left < 0:
+            break
+        notes = [*again, *notes]
+    return notes
 
 
 def _is_read(note: Note) -> bool:

@@ -8,7 +8,7 @@ from runsheet.ledger import Base, Ledger
 from runsheet.merge import Verdict, merge
 from runsheet.model import Column, Edit, Run, Scope, Stored
 from runsheet.repair import Found
-from runsheet.stored import Kept, digest, same
+from runsheet.stored import CHANGED, Kept, digest, same
 
 STAMP = 6
 """Characters of `stamp`."""
@@ -56,13 +56,13 @@ def is_due(run: Follower, book: Ledger) -> bool:
 def follow(run: Follower, found: Mapping[str, Found], book: Ledger, columns: Sequence[Column]) -> Outcome:
     """Merge what a run says into its row. `found` are the cells of the row by key.
 
-    A run that was resumed is live again if its row is as it was left; else a person has been there,
-    nobody can tell in which cell, and the row stays as it is.
+    A run that was resumed is live again if its row is as it was left. Else a person has been there: if the
+    run settled long ago nobody can tell in which cell, and the row stays as it is.
     """
     outcome = Outcome()
     base = book.base(run.scope, run.run_id)
     if base is None:
-        base = _resumed(run, found, book.end(run.scope, run.run_id), columns)
+        base = _resumed(run, found, book, columns)
         outcome.base = dict(base or {})
     for key, value in run.wanted.items():
         cell = found.get(key, Found(None, None))
@@ -87,9 +87,19 @@ def end(run: Follower, columns: Sequence[Column]) -> str:
     return run.stamp + digest(_undated(run.wanted, columns))
 
 
-def _resumed(run: Follower, found: Mapping[str, Found], ended: str, columns: Sequence[Column]) -> Base | None:
-    cells: dict[str, Stored] = {key: cell.meant for key, cell in found.items()}
-    return dict(cells) if ended[STAMP:] == digest(_undated(cells, columns)) else None
+def _resumed(
+    run: Follower, found: Mapping[str, Found], book: Ledger, columns: Sequence[Column]
+) -> Base | None:
+    """What was last written to the row of a run that had settled: by cell as long as the book-keeping or
+    the journal tells, later only if the row as a whole is as it was left; None if it is not."""
+    if (was := book.was.get((run.scope, run.run_id))) is not None:
+        return was
+    cells: Base = {key: cell.meant for key, cell in found.items()}
+    if added := book.added(run.scope, run.run_id):
+        known = [key for key in cells if key in added.keys]
+        return {key: cells[key] if added.is_ours(key, found[key].meant) else CHANGED for key in known}
+    ours = book.end(run.scope, run.run_id)[STAMP:] == digest(_undated(cells, columns))
+    return cells if ours else None
 
 
 def _row_digest(

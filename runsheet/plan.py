@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from runsheet import cells, columns, ledger, live, repair, safety
+from runsheet import cells, columns, journal, ledger, live, repair, safety
 from runsheet.ledger import Base, Ledger
 from runsheet.live import Follower
 from runsheet.model import (
@@ -86,8 +86,12 @@ class Planner:
         self._limits = limits
         self._stored = stored
         self._live = rules.live
+        # While the run_id column is being found again, no row is followed.
+        self._follows = rules.live and not (adopted and shape.owned)
         self._content = content
         self._book = ledger.parse(content.notes or ())
+        if adopted and shape.owned:
+            self._book.pending = None
         self._over = (shape.empty or shape.hollow) and bool(self._book.ids or self._book.columns)
         if shape.empty or shape.hollow:
             self._book = Ledger()
@@ -134,7 +138,7 @@ class Planner:
         self._followers: list[tuple[RowId, Follower]] = []
         self._ends: list[tuple[Scope, str, str]] = []
         touched = {(row.scope, row.run_id) for row in book.pending.rows} if book.pending else set()
-        for run in self._known if self._live else ():
+        for run in self._known if self._follows else ():
             followed = book.base(run.scope, run.run_id) is not None
             if not followed and not book.end(run.scope, run.run_id):
                 continue
@@ -182,7 +186,8 @@ class Planner:
             notes.append(ledger.checked(pending))
         adopts = bool(self._adopted and self._known)
         if self._lost or self._missing or changes or notes or stop or adopts:
-            notes = [*self._known_now(all_columns, vanished), *notes]
+            made = journal.columns_made(tick, [column.key for column in new]) if tick else []
+            notes = [*self._known_now(all_columns, vanished), *made, *notes]
         plan = Plan(
             self._shape,
             self._content,

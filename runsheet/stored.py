@@ -33,6 +33,9 @@ class Digest:
 
 Kept = Stored | Digest
 
+CHANGED = Digest("")
+"""Stands for a value that is not known, but is none that a cell holds now."""
+
 Stores = Callable[[Cell], Stored]
 """Tells what a sheet makes of a cell: of a date a number."""
 

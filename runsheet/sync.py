@@ -155,8 +155,10 @@ class _Writing:
         adopted: tuple[Placed, ...] = ()
         if not shape.owned and not shape.empty:
             adopted = columns.adopt(shape.header, choice, seen)
-            if shape.hollow and all(placed.column.key != "run_id" for placed in adopted):
-                adopted = ()  # Nothing is left of the table: people's columns stay theirs.
+            if all(placed.column.key != "run_id" for placed in adopted):
+                adopted = () if shape.hollow else adopted  # Of the table nothing is left.
+            else:
+                shape = replace(shape, hollow=False)
         content = self._destination.content(shape, adopted)
         strays = Strays(shape, choice, ledger.titles(content.notes or ()))
         if not strays.keys and not strays.ids():

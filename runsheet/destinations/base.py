@@ -118,7 +118,7 @@ class Destination(Protocol):
 
     def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
         """Delete those of these rows in which nothing stands by now: no value, formula or note, in any
-        column. Returns them; none where the destination cannot delete rows. Raises as `apply` does.
+        column. Returns them. Where rows cannot be deleted they stay, blank. Raises as `apply` does.
         """
         ...
 

@@ -30,10 +30,6 @@ IDS = [item.id for item in RUNS]
 MORE = [*RUNS, run(8)]
 
 
-def open_defect(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 def work(deed: Callable[[Document], object], **where: Any) -> Fault:
     """Somebody works right before the next write is applied."""
     return people(before=deed, **({"kind": "write"} | where))
@@ -310,9 +306,6 @@ class TestChanged:
             "run_id": "run0008"
         }
 
-    @open_defect(
-        "rows that are inserted among frozen ones freeze with them: who froze them just now has more"
-    )
     def test_rows_were_frozen(self, desk: Desk, server: SheetsServer) -> None:
         desk.tick(RUNS)
         desk.document.tab("runs").sort("A")
@@ -361,7 +354,6 @@ class TestChanged:
 class TestLive:
     """Rows follow their runs; what a person changed is kept, cell by cell."""
 
-    @open_defect("a settled row is remembered by one fingerprint: one change of a person's freezes all of it")
     @pytest.mark.parametrize("what", ["cell", "column"])
     def test_a_run_that_settled_is_resumed(self, desk: Desk, what: str) -> None:
         wanted = rules("run_id", "name", live=True)

@@ -10,7 +10,7 @@ import pytest
 from runsheet.model import Run
 from runsheet.report import Report
 from tests.support.builders import NOW, Desk, rules, run
-from tests.support.sheets import Document, SheetsServer, Tab, applied, late, people
+from tests.support.sheets import SheetsServer, Tab, people
 
 LIVE = rules("run_id", "name", "state", live=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from runsheet import ledger
+from runsheet import journal, ledger
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import XlsxDestination
 from runsheet.ledger import Ledger
@@ -150,8 +150,23 @@ def test_a_run_that_is_resumed(desk: Desk) -> None:
 
 
 def test_a_resumed_run_whose_row_a_person_changed(desk: Desk) -> None:
-    """Nobody can tell in which cell: the whole row stays as it is."""
+    """The cell that a person changed stays, the others follow."""
     desk.tick(going(state="finished"))
+    desk.put("name", "mine")
+    report = desk.tick(going(summary={"loss": 0.5}, heartbeat=NOW + timedelta(hours=1)))
+    (row,) = desk.rows()
+    assert (row["name"], row["loss"], row["state"]) == ("mine", 0.5, "running")
+    assert report.kept == 1
+
+
+def test_a_run_that_is_resumed_long_after(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the journal has forgotten the row nobody can tell in which cell: all of it stays as it is."""
+    monkeypatch.setattr(ledger, "COMPACT_ROWS", 0)
+    monkeypatch.setattr(ledger, "WAS_CHARS", 0)
+    monkeypatch.setattr(journal, "TICKS", 0)
+    desk.tick(going(state="finished"))
+    desk.tick(going(state="finished"), going(2, state="finished"))
+    desk.tick(going(state="finished"), going(2, state="finished"), going(3, state="finished"))
     desk.put("name", "mine")
     before = desk.rows()
     for hours in (1, 2):

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
-from runsheet import sync, undo
+from runsheet import sync
+from runsheet import undo as undoing
 from runsheet.destinations.base import Destination
 from runsheet.destinations.memory import MemoryDestination, MemorySheet
 from runsheet.destinations.xlsx import XlsxDestination
@@ -41,12 +44,12 @@ class Bench:
         self.clock.wait(60)
         return tick(self.make(), runs, LIVE if live else RULES, clock=self.clock)
 
-    def undo(self, wanted: str = "") -> undo.Undone:
+    def undo(self, wanted: str = "") -> undoing.Undone:
         self.clock.wait(60)
-        return undo.undo(self.make(), self.clock, wanted)
+        return undoing.undo(self.make(), self.clock, wanted)
 
-    def history(self) -> list[undo.Entry]:
-        return undo.history(self.make())
+    def history(self) -> list[undoing.Entry]:
+        return undoing.history(self.make())
 
     def table(self) -> dict[Any, list[Any]]:
         """Rows that hold anything, by their first cell."""
@@ -158,7 +161,7 @@ def test_typed_into_a_row_in_the_second_it_is_deleted(desk: Desk, server: Sheets
     tab = desk.document.tab("runs")
     is_removal = lambda request: "deleteDimension" in request.types  # noqa: E731
     server.script(people(before=lambda document: tab.put("B4", "just now"), when=is_removal))
-    outcome = undo.undo(desk.connect(), FakeClock())
+    outcome = undoing.undo(desk.connect(), FakeClock())
     assert [row for row in desk.values() if "just now" in row] == [[None, "just now"]]
     assert outcome.standing == ["run0002"]
 
@@ -167,7 +170,7 @@ def test_a_large_batch_is_known_by_whole_rows(desk: Desk) -> None:
     many = [run(n, config={f"k{k}": k for k in range(60)}) for n in range(400)]
     desk.tick(many, mode=sync.Mode(accept_changes=True))
     desk.document.tab("runs").put("C3", "mine")
-    outcome = undo.undo(desk.connect(), FakeClock())
+    outcome = undoing.undo(desk.connect(), FakeClock())
     assert len(outcome.removed) == 399
     assert outcome.standing == [desk.ids()[0]]
 
@@ -177,3 +180,19 @@ def test_the_journal_is_bounded(bench: Bench) -> None:
         bench.tick(replace(RUNS[0], id=f"id{number}"))
     assert len(bench.history()) <= 30
     assert bench.history()[0].rows == 1
+
+
+def test_a_note_keeps_the_row_of_a_spreadsheet(desk: Desk) -> None:
+    desk.tick(RUNS)
+    desk.document.tab("runs").note("B3", "look again")
+    assert undoing.undo(desk.connect(), FakeClock()).standing == ["run0001"]
+
+
+def test_a_comment_keeps_the_row_of_a_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "runs.xlsx"
+    tick(XlsxDestination(path, clock=FakeClock()), RUNS)
+    book = openpyxl.load_workbook(path)
+    book["runs"]["B3"].comment = Comment("look again", "kim")
+    book.save(path)
+    outcome = undoing.undo(XlsxDestination(path, clock=FakeClock()), FakeClock())
+    assert (outcome.standing, outcome.removed) == (["run0001"], ["run0000", "run0002"])

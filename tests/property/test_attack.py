@@ -28,7 +28,7 @@ from tests.support.deeds import DEEDS, work
 from tests.support.sheets import SheetsServer
 from tests.support.stages import GoogleStage, Stage, WorkbookStage
 
-LIVE = False
+LIVE = True
 """Whether the product has rows that follow their runs: `Rules.live`."""
 
 MOST_RUNS = 12

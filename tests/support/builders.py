@@ -13,8 +13,8 @@ from runsheet.destinations.gsheet import GsheetDestination
 from runsheet.destinations.gsheet.client import Google
 from runsheet.destinations.gsheet.credentials import SCOPE_NAMES, SCOPE_SHEETS, load_key
 from runsheet.model import Run, Scope, Skip
-from runsheet.rules import Rules
 from runsheet.report import Report
+from runsheet.rules import Rules
 from runsheet.sources.base import Query
 from runsheet.sources.memory import MemorySource
 from tests.support.sheets import Document, SheetsServer

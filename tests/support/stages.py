@@ -91,7 +91,7 @@ class GoogleStage:
 
     faults = tuple(FAULTS)
     steps = 6
-    races = frozenset({"freeze"})
+    races: frozenset[str] = frozenset()
 
     def __init__(self, server: SheetsServer, google: Google) -> None:
         server.unscript()

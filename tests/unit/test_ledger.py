@@ -4,8 +4,8 @@ import pytest
 
 from runsheet import ledger, packing
 from runsheet.ledger import Ledger
-from runsheet.packing import Note
 from runsheet.model import RowId, Scope
+from runsheet.packing import Note
 from tests.support.builders import scope
 
 IDS = ["run1", "", "-", "%2D", "a b", "x\"y'z", "a/b", "실험", "🚀", "\ud83d", "a\tb\nc", "=1+1", "A", "a"]

@@ -10,8 +10,8 @@ from runsheet import columns, fields, ledger, plan
 from runsheet.cells import CUT
 from runsheet.columns import Header, Seen
 from runsheet.errors import SheetError
-from runsheet.packing import Note
 from runsheet.model import Column, Content, Limits, Owned, Placed, RowId, Run, Scope, Shape
+from runsheet.packing import Note
 from runsheet.plan import Decision, Planner
 from runsheet.rules import Candidate, Rules, refusal
 from tests.support.builders import NOW, rules, run, scope

@@ -44,8 +44,8 @@ KEY_CHARS = 25_000
 fingerprints of columns that people deleted, some 600 of them."""
 
 
-RESTORES = 5
-"""How often putting back a deleted row is tried."""
+RETRIES = 5
+"""How often something is put right that people met in the second of a write."""
 
 
 class GsheetDestination:
@@ -237,12 +237,22 @@ class GsheetDestination:
             if lost:
                 keys = [column.key for column in plan.columns]
                 raise Overtaken("headers changed while rows were written", frozenset(lost), part.rows, keys)
+        self._thaw(part, ours or {})
         if part.changes:
             at = {owned.key: owned.index for owned in plan.owned}
             meant = journal.batch(part.changes, at, part.images)
             sheet = shown.get(images.tab_of(part.images), {})
             if not repair.intact(meant, images.images(sheet, len(part.changes))):
                 raise Unanswered("people were at work in the cells that were changed")
+
+    def _thaw(self, part: Batch, ours: Mapping[str, Any]) -> None:
+        """Rows that are inserted among frozen ones freeze with them: somebody froze rows in that second."""
+        grid = ours.get("properties", {}).get("gridProperties", {})
+        frozen = int(grid.get("frozenRowCount", 0))
+        if part.rows and part.first < frozen != part.before.frozen:
+            assert part.before.tab is not None, "a tab that is new is not shown"
+            self._send_anyway([batch.freeze(part.before.tab, frozen - len(part.rows))])
+            raise Unanswered("rows were frozen while others were inserted among them")
 
     def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
         now: Standing = shape.token
@@ -261,12 +271,12 @@ class GsheetDestination:
         typed = [place for place, row in enumerate(kept) if any(cell is not None for cell in row.values())]
         if typed:
             log.info("somebody typed into %d rows in the second they were deleted: put back", len(typed))
-            self._restore(removal.restore(after.tab or 0, name, typed, indexes, now.columns))
+            self._send_anyway(removal.restore(after.tab or 0, name, typed, indexes, now.columns))
         return tuple(row for place, row in enumerate(blank) if place not in typed)
 
-    def _restore(self, requests: list[Json]) -> None:
-        """Insert rows again, whatever moved meanwhile: a new row can overwrite nothing."""
-        for _ in range(RESTORES):
+    def _send_anyway(self, requests: list[Json]) -> None:
+        """Send what overwrites nothing, whatever moved meanwhile."""
+        for _ in range(RETRIES):
             nonce = marks.nonce(self._sheets.tabs())
             try:
                 self._sheets.update([*marks.swap(nonce, secrets.token_hex(8)), *requests])
@@ -274,7 +284,7 @@ class GsheetDestination:
                 continue  # Somebody else wrote between both requests.
             return
         raise ServiceError(
-            "rows that somebody typed into could not be put back: see the hidden tab of images"
+            "the sheet changed again and again: see the hidden tab of images for what is missing"
         )
 
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:

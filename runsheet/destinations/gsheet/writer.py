@@ -39,7 +39,8 @@ class Batch:
     """Requests that are applied together, what is in them, and how the sheet has to stand before.
 
     `images` names the place where the cells of `changes` are kept as they were, `show` are the ranges
-    that the answer has to show. `floor`: the batch is refused also if rows moved.
+    that the answer has to show. `floor`: the batch is refused also if rows moved. `first` is the place
+    of its rows.
     """
 
     requests: list[Json]
@@ -49,6 +50,7 @@ class Batch:
     images: str = ""
     show: tuple[str, ...] = ()
     floor: bool = False
+    first: int = 0
 
 
 def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stores) -> Iterator[Batch]:
@@ -73,9 +75,9 @@ def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stor
         requests += writer.widths() if number == 0 else []
         notes = [*(plan.notes if number == 0 else ()), *ledger.written(plan, rows, changes, stored, images)]
         requests += writer.notes([*notes, *(plan.closing if number == len(parts) - 1 else ())])
-        row += len(rows)
         show = writer.show(before, images)
-        yield Batch(requests, rows, before, changes, images, show, floor=bool(changes))
+        yield Batch(requests, rows, before, changes, images, show, bool(changes), row)
+        row += len(rows)
 
 
 def _parts(plan: Plan, room: int, full: int, segments: int) -> list[tuple[list[Change], list[Row]]]:

@@ -29,12 +29,12 @@ from typing import IO
 
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import book as xlsx_book
+from runsheet.destinations.xlsx import comments, typed
 from runsheet.destinations.xlsx import disk as xlsx_disk
 from runsheet.destinations.xlsx import lock as xlsx_lock
 from runsheet.destinations.xlsx import new as xlsx_new
 from runsheet.destinations.xlsx import notes as xlsx_notes
 from runsheet.destinations.xlsx import sheet as xlsx_sheet
-from runsheet.destinations.xlsx import typed
 from runsheet.destinations.xlsx.book import Book, Tab
 from runsheet.destinations.xlsx.cell_xml import CELL_CHARS, COLUMNS, ROWS, Calendar, stored
 from runsheet.destinations.xlsx.markup import Unfit
@@ -188,6 +188,19 @@ class XlsxDestination:
                     self._check_version(opened.digest if opened else None, token)
                     self._save(path, opened or self._new(plan), plan, token)
         yield Written(len(plan.rows), len(plan.changes))
+
+    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+        """Rows stay where they are, blank: what refers to those below would have to be rewritten."""
+        token = _token(shape)
+        with translated(self._given), self._open() as opened:
+            self._check_version(opened.digest if opened else None, token)
+            tab = opened.book.tab(token.tab) if opened else None
+            if opened is None or tab is None:
+                return ()
+            with opened.package.open(tab.part) as source:
+                filled = set(xlsx_sheet.measure(source, []).numbers)
+            filled |= comments.rows(opened.package, tab.part)
+            return tuple(row for row in rows if row.index + 1 not in filled)
 
     def backup(self, shape: Shape, path: Path) -> None:
         shutil.copyfile(self._path, path)
