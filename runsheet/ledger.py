@@ -18,6 +18,7 @@ packs many into few. Pure: no I/O.
     title     title    the key of a column that a person renamed
     gone      -        the key of a column of which is known that a person deleted it
     tick      name     what a tick wrote (journal.py)
+    zone      -        the name of the time zone in which the table shows dates
     undone    name     a tick that was undone; the name of the tick that did it
     checked   images   the last batch that changed cells met no person at work
 
@@ -85,6 +86,7 @@ class Ledger:
     live: dict[Scope, dict[str, Base]] = field(default_factory=lambda: defaultdict(dict))
     was: dict[tuple[Scope, str], Base] = field(default_factory=dict)
     undone: dict[str, str] = field(default_factory=dict)
+    zone: str = ""
     complete: bool = False
     ticks: list[Tick] = field(default_factory=list)
     pending: Batch | None = None
@@ -130,6 +132,11 @@ def parse(notes: Iterable[Note]) -> Ledger:
 def pending(notes: Iterable[Note]) -> Batch | None:
     """`Ledger.pending` alone, for a part of the price."""
     return parse(note for note in notes if triple(note)[0] in ("tick", "checked", "start")).pending
+
+
+def zone_of(notes: Iterable[Note]) -> str:
+    """`Ledger.zone` alone."""
+    return parse(note for note in notes if triple(note)[0] in ("zone", "start")).zone
 
 
 def titles(notes: Iterable[Note]) -> dict[str, str]:
@@ -194,6 +201,10 @@ def _gone(ledger: Ledger, _: str, text: str) -> None:
     ledger.gone.add(text)
 
 
+def _zone(ledger: Ledger, _: str, text: str) -> None:
+    ledger.zone = text
+
+
 def _undone(ledger: Ledger, where: str, text: str) -> None:
     ledger.undone[where] = text
 
@@ -216,6 +227,7 @@ _READERS = {
     "title": _title,
     "gone": _gone,
     "undone": _undone,
+    "zone": _zone,
     "done": _done,
     "checked": _checked,
 }
@@ -315,6 +327,11 @@ def gone(key: str) -> Note:
     return ("gone", "", key)
 
 
+def zone(name: str) -> Note:
+    """The note that says in which time zone the table shows dates."""
+    return ("zone", "", name)
+
+
 def undone(tick: str, by: str) -> Note:
     """The note that says that a tick was undone, by another."""
     return ("undone", tick, by)
@@ -368,6 +385,7 @@ def _compacted(notes: Sequence[Note]) -> list[Note]:
     short += [gone(key) for key in sorted(ledger.gone)]
     ticks = {tick.name for tick in journal.parse(short)}
     short += [undone(tick, by) for tick, by in ledger.undone.items() if tick in ticks]
+    short += [zone(ledger.zone)] if ledger.zone else []
     short += [DONE] if ledger.complete else []
     last = parse(short).pending
     if last and not ledger.pending:

@@ -84,7 +84,7 @@ def follow(run: Follower, found: Mapping[str, Found], book: Ledger, columns: Seq
 
 def end(run: Follower, columns: Sequence[Column]) -> str:
     """What is noted of a settled run whose row is written as a whole."""
-    return run.stamp + digest(_undated(run.wanted, columns))
+    return run.stamp + digest(_of(columns, run.wanted))
 
 
 def _resumed(
@@ -98,7 +98,7 @@ def _resumed(
     if added := book.added(run.scope, run.run_id):
         known = [key for key in cells if key in added.keys]
         return {key: cells[key] if added.is_ours(key, found[key].meant) else CHANGED for key in known}
-    ours = book.end(run.scope, run.run_id)[STAMP:] == digest(_undated(cells, columns))
+    ours = book.end(run.scope, run.run_id)[STAMP:] == digest(_of(columns, cells))
     return cells if ours else None
 
 
@@ -111,9 +111,8 @@ def _row_digest(
         return book.end(run.scope, run.run_id)[STAMP:]
     edits = {edit.key: edit.after for edit in outcome.edits if not edit.back}
     last: Base = {**base, **outcome.base, **edits}
-    return digest(_undated(last, columns))
+    return digest(_of(columns, last))
 
 
-def _undated(cells: Mapping[str, Kept], columns: Sequence[Column]) -> Base:
-    """The cells of these columns, without dates: those are other numbers in another time zone."""
-    return {column.key: cells.get(column.key) for column in columns if not column.date}
+def _of(columns: Sequence[Column], cells: Mapping[str, Kept]) -> Base:
+    return {column.key: cells.get(column.key) for column in columns}

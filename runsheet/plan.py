@@ -67,8 +67,8 @@ class Planner:
     made only together with candidates, whose values tell which columns are ours. A candidate that
     comes twice counts once. An empty worksheet, or one in which no column of ours holds anything,
     starts over: what the book-keeping knew of it no longer counts (P4). `stored` tells what the sheet
-    makes of a cell. Raises SheetError when the run_id column or most headers are gone from a sheet of
-    ours, or a worksheet is not ours.
+    makes of a cell, `zone` names the time zone of its dates. Raises SheetError when the run_id column or
+    most headers are gone from a sheet of ours, or a worksheet is not ours.
     """
 
     def __init__(
@@ -81,10 +81,12 @@ class Planner:
         adopted: Sequence[Placed] = (),
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
         stored: Stores = as_is,
+        zone: str = "",
     ) -> None:
         self._adopted = tuple(adopted)
         self._limits = limits
         self._stored = stored
+        self._zone = zone
         self._live = rules.live
         # While the run_id column is being found again, no row is followed.
         self._follows = rules.live and not (adopted and shape.owned)
@@ -273,6 +275,7 @@ class Planner:
             *([ledger.START] if self._over else ()),
             *_column_notes(all_columns, book),
             *_title_notes(all_columns, book, self._choice),
+            *([ledger.zone(self._zone)] if self._zone and not book.zone else []),
             *map(ledger.gone, vanished),
             *ledger.added(noticed),
             *(ledger.found(self._rows) if self._trusted else ()),

@@ -91,7 +91,7 @@ def tick(
         destination_requests=destination.requests,
         seconds=clock.monotonic() - started,
         planned=decision.plan if mode.dry_run else None,
-        stop=decision.stop,
+        stop=decision.stop if mode.dry_run else "",
     )
 
 
@@ -138,15 +138,26 @@ class _Writing:
         """Read what the plan needs, and plan. Raises Changed when the sheet moves meanwhile."""
         sheet = self._destination
         shape, content, adopted = self._look(shape or sheet.read())
+        self._keep_zone(shape, content)
         wanted = [c for c in candidates if (c.scope, c.run_id) not in self._bad]
-        planner = Planner(
-            shape, content, wanted, self._rules, self._pulled.seen, adopted, sheet.limits, sheet.stored
-        )
+        there = (adopted, sheet.limits, sheet.stored, sheet.zone)
+        planner = Planner(shape, content, wanted, self._rules, self._pulled.seen, *there)
         cells = sheet.cells(shape, content, planner.look) if planner.look else Cells()
         if elsewhere := planner.elsewhere(cells):
             more = sheet.cells(shape, content, elsewhere)
             cells = replace(cells, rows={**cells.rows, **more.rows})
         return planner.decide(cells, self._tick, whole=not self._pulled.failed)
+
+    def _keep_zone(self, shape: Shape, content: Content) -> None:
+        """A table shows all its dates in one time zone, which their format names."""
+        made_in, asked = ledger.zone_of(content.notes or ()), self._destination.zone
+        if made_in in ("", asked) or shape.empty or shape.hollow:
+            return
+        self._destination.use_zone(made_in)
+        self.notices.append(
+            f"TIMEZONE is {asked}, but this table shows its dates in {made_in} and goes on so: clear the "
+            "worksheet to start over"
+        )
 
     def _look(self, shape: Shape) -> tuple[Shape, Content, tuple[Placed, ...]]:
         """The sheet with its content. Columns that were cut and pasted are found again by their titles:
@@ -226,7 +237,7 @@ class _Writing:
             return
         sheet, overtaken = self._destination, self._overtaken
         shape = sheet.read()
-        content = sheet.content(withdraw.questioned(shape, overtaken.keys))
+        content = sheet.content(withdraw.questioned(shape, {owned.key for owned in shape.owned}))
         rows = withdraw.rows(overtaken, content)
         cells = sheet.cells(shape, content, rows) if rows else Cells()
         for _ in self._batches(withdraw.build(shape, content, cells, overtaken, sheet.stored, self._tick)):

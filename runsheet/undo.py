@@ -158,7 +158,7 @@ class _Taking:
             ours = item.is_ours(key, value) or any(same(kept, value) for kept in last)
             if ours or (whole and key in item.keys):
                 self._edit(row, Edit(key, value, None, back=True))
-            elif key in item.keys:
+            else:
                 self._keep(row, key)
 
     def _restore(self, changed: Mapping[str, Cell], row: RowId, cells: Mapping[str, Stored]) -> None:

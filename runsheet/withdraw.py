@@ -32,8 +32,13 @@ def build(
     """The plan that gives up such columns; `cells` are those of `rows`."""
     written = rows(overtaken, content)
     places = {row.index for row in written}
-    there = {owned.key for owned in shape.owned} & overtaken.keys
-    dropped = frozenset(key for key in there if content.blank.get(key, frozenset()) <= places)
+    filled = {owned.key: content.blank.get(owned.key, frozenset()) for owned in shape.owned}
+    alone = all(indexes <= places for indexes in filled.values())
+    # Without other rows a column that was renamed looks like one that was replaced: then only a
+    # worksheet that was cleared counts.
+    cleared = not any(owned.title.strip() for owned in shape.owned)
+    lost = [key for key, indexes in filled.items() if key in overtaken.keys and indexes <= places]
+    dropped = frozenset(lost if cleared or not alone else ())
     return Plan(
         shape,
         content,

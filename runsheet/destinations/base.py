@@ -99,6 +99,15 @@ class Destination(Protocol):
         """
         ...
 
+    @property
+    def zone(self) -> str:
+        """The name of the time zone on whose clock dates are written; "" where dates need none."""
+        ...
+
+    def use_zone(self, name: str) -> None:
+        """Write dates on the clock of another time zone from now on. Raises ZoneInfoNotFoundError."""
+        ...
+
     def stored(self, cell: Cell) -> Stored:
         """What the sheet makes of a cell that is written: of a date a number."""
         ...

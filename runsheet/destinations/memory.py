@@ -56,6 +56,7 @@ class MemoryDestination:
     limits = Limits()
     requests = 0
     remarks = ()
+    zone = ""
 
     def __init__(self, sheet: MemorySheet) -> None:
         self.sheet = sheet
@@ -107,6 +108,9 @@ class MemoryDestination:
     def _cell(self, row: int, column: int) -> Stored:
         cells = self.sheet.rows[row] if row < len(self.sheet.rows) else []
         return self.stored(cells[column]) if column < len(cells) else None
+
+    def use_zone(self, name: str) -> None:
+        """Dates are dates here."""
 
     def stored(self, cell: Cell) -> Stored:
         return cell.timestamp() if isinstance(cell, datetime) else cell

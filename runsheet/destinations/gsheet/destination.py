@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from runsheet import journal, repair
 from runsheet.destinations.base import Overtaken, RowsRefused
@@ -179,6 +180,13 @@ class GsheetDestination:
     def cells(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> Cells:
         self._looked = look(self._sheets, shape, content, rows)
         return self._looked.cells
+
+    @property
+    def zone(self) -> str:
+        return self._look.zone_name
+
+    def use_zone(self, name: str) -> None:
+        self._look = replace(self._look, zone=ZoneInfo(name), zone_name=name)
 
     def stored(self, cell: Cell) -> Stored:
         if isinstance(cell, datetime):

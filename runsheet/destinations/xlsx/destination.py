@@ -21,11 +21,12 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import book as xlsx_book
@@ -171,6 +172,14 @@ class XlsxDestination:
             found = typed.read(token.layout, typed.slicer(source), numbers, indexes, around)
         by_key = {row: {key: cells[at] for key, at in places.items()} for row, cells in found.items()}
         return Cells({row - 1: cells for row, cells in by_key.items()})
+
+    @property
+    def zone(self) -> str:
+        return str(self._zone)
+
+    def use_zone(self, name: str) -> None:
+        self._zone = ZoneInfo(name)
+        self._calendar = replace(self._calendar, zone=self._zone)
 
     def stored(self, cell: Cell) -> Stored:
         return stored(cell, self._calendar)
