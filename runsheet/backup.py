@@ -51,9 +51,9 @@ class Backups:
         """Copy the worksheet if that is due. To be called before each write, with what was read.
 
         It is due at first contact, that is when something stands in a worksheet that has no column
-        of ours; later when the last copy is a day old. Returns a remark for the report, "" when no
-        copy was due. Raises ServiceError when the one at first contact fails; a later failure is a
-        warning, returned as the remark.
+        of ours; later when the last copy is a day old. Returns what was done, "" when no copy
+        was due or made. Raises ServiceError when the one at first contact fails; a later failure is a
+        warning in the log.
         """
         if shape.empty or not shape.exists:
             return ""
@@ -69,7 +69,7 @@ class Backups:
             if first:
                 raise ServiceError(f"{self._failed(error)}. Nothing was written") from error
             log.warning("%s. The sync goes on", self._failed(error))
-            return f"{self._failed(error)}. The sync goes on"
+            return ""
         if first:
             self._first[series.stem] = self._clock.now()
         return f"backup: {path.name}{self._prune(series, path)}"

@@ -226,10 +226,9 @@ class _Writing:
                 f"safety stop: {decision.stop}. Nothing was written. Look whether that is meant; "
                 "--accept_changes lets it through once"
             )
-        if self._mode.backups and (
-            said := self._mode.backups.before_write(self._destination, decision.plan.shape)
-        ):
-            self.notices.append(said)
+        backups = self._mode.backups
+        if backups and (done := backups.before_write(self._destination, decision.plan.shape)):
+            log.info("%s", done)
 
     def _withdraw(self) -> None:
         """Take back what was written into columns that a person replaced in that very second."""

@@ -52,6 +52,23 @@ class TestFirstContact:
         desk.tick([run(0, config={f"key{n:02d}": 1 for n in range(40)}, summary={})], worksheet=worksheet)
         assert desk.document.tab(worksheet or "Sheet1").size[1] == 47
 
+    def test_the_doctor_probes_what_live_rows_need(self, desk: Desk) -> None:
+        """Each rule is told, and nothing is left behind."""
+        before = (desk.document.snapshot(), desk.document.metadata)
+        assert len(list(desk.connect().probe())) == 3
+        assert (desk.document.snapshot(), desk.document.metadata) == before
+
+    def test_a_service_whose_answers_show_nothing(self, desk: Desk, server: SheetsServer) -> None:
+        """The doctor says that live rows cannot work, and leaves nothing behind."""
+        answer = server.answer
+        bare = (200, "application/json", b"{}")
+        server.answer = lambda request, *rest: (  # type: ignore[method-assign]
+            (answer(request, *rest), bare)[1] if "copyPaste" in request.types else answer(request, *rest)
+        )
+        with pytest.raises(ServiceError, match="LIVE_ROWS cannot work"):
+            list(desk.connect().probe())
+        assert [tab.title for tab in desk.document.tabs] == ["Sheet1"]
+
     def test_probes_leave_nothing_behind(self, desk: Desk) -> None:
         """What first contact tries out is gone afterwards."""
         desk.tick(RUNS)

@@ -228,7 +228,7 @@ class GsheetDestination:
         elsewhere = self._cells_elsewhere(now.tab) if size.grows(plan, now) else 0
         fit = size.fit(plan, now, elsewhere)
         if now.nonce is None:
-            for rule in self.probe():
+            for rule in self._probe_guards():
                 log.debug("first contact: %s", rule)
         self.remarks = fit.remarks
         for part in batches(plan, now, self._look, fit.width, self.stored):
@@ -381,6 +381,10 @@ class GsheetDestination:
         return floor != before.floor or set(self._images) != set(before.images)
 
     def probe(self) -> Iterator[str]:
+        yield from self._probe_guards()
+        yield self._probe_answer()
+
+    def _probe_guards(self) -> Iterator[str]:
         """Make sure that the service keeps the rules that exactly-once rests on."""
         for rule, accepted, requests in marks.probes(secrets.token_hex(8), secrets.token_hex(8)):
             try:
@@ -393,6 +397,19 @@ class GsheetDestination:
                     self._sheets.update(marks.unprobe())
                     raise ServiceError(_broken_rule(rule, "a batch that breaks it was accepted"))
             yield rule
+
+    def _probe_answer(self) -> str:
+        """Make sure that a batch tells what it copied, as live rows need it."""
+        rule = "the answer to a batch shows what it copied"
+        title = f"_probe {secrets.token_hex(8)}"
+        try:
+            found = self._sheets.update(images.probe(title), (quoted(title),))
+        except Rejected as refusal:
+            raise ServiceError(f"LIVE_ROWS cannot work here ({rule}: {refusal})") from refusal
+        self._sheets.update(marks.unprobe())
+        if images.grid(found.get(marks.PROBE_TAB, {})) != images.PROBED:
+            raise ServiceError(f"LIVE_ROWS cannot work here ({rule}: it shows something else)")
+        return rule
 
 
 def _places(now: Standing) -> set[marks.Mark]:

@@ -60,6 +60,22 @@ def make(images: str, rows: int, columns: int) -> list[Json]:
     return [batch.add_tab(tab, title(images), rows, columns, hidden=True), mark]
 
 
+def probe(title: str) -> list[Json]:
+    """Requests that make a hidden tab with a formula and a copy of it."""
+    tab = marks.PROBE_TAB
+    cell = {"start": {"sheetId": tab, "rowIndex": 0, "columnIndex": 0}, "fields": "userEnteredValue"}
+    formula = {"rows": [{"values": [stored_json(PROBED[0][0])]}]}
+    return [
+        batch.add_tab(tab, title, 2, 1, hidden=True),
+        {"updateCells": cell | formula},
+        copy(span(tab, 0, 0, 1), span(tab, 1, 0, 1)),
+    ]
+
+
+PROBED: dict[int, dict[int, Stored]] = {0: {0: Foreign("=1+1")}, 1: {0: Foreign("=1+1")}}
+"""What the probe leaves, by row and column."""
+
+
 def copies(tab: int, images: int, changes: Sequence[Change], at: Mapping[str, int]) -> Iterator[Json]:
     """Requests that copy what changes will write over, and who the rows are."""
     for number, change in enumerate(changes):
