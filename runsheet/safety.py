@@ -46,16 +46,19 @@ def stop(book: Ledger, table: int, appended: int, updated: int, vanished: Collec
 
     `table`: rows of runs in the sheet; `appended` and `updated`: rows that the tick would write;
     `vanished`: columns of ours that a person deleted since the last tick that wrote, `kept`: those
-    that are there. More than half of either, and more than a few, is far. A first sync has no usual.
+    that are there. More than half of either, and more than a few, is far. A first sync has no usual, and
+    where many live rows have been followed before, following as many again is usual.
     """
     if len(vanished) > FEW_COLUMNS and len(vanished) > kept:
         names = ", ".join(sorted(vanished)[:10]) + (", …" if len(vanished) > 10 else "")
         return f"{len(vanished)} of our {len(vanished) + kept} columns are gone ({names})"
     if not book.complete:
         return ""
+    followed = max((len(tick.touched) for tick in book.ticks), default=0)
+    written = (("append", appended, "to", 0), ("change", updated, "in", 2 * followed))
     far = [
         f"{verb} {count:,} rows {where} a table of {table:,}"
-        for verb, count, where in (("append", appended, "to"), ("change", updated, "in"))
-        if count > USUAL_ROWS and count * 2 > table
+        for verb, count, where, usual in written
+        if count > max(USUAL_ROWS, usual) and count * 2 > table
     ]
     return f"this tick would {' and '.join(far)}" if far else ""

@@ -186,12 +186,13 @@ def row_place(tab: int, index: int) -> Json:
     }
 
 
-def chunks(changes: Sequence[Change], room: int) -> Iterator[list[Change]]:
-    """Split changes so that the requests of each part take about `room` bytes at most."""
+def chunks(changes: Sequence[Change], room: int, at: Mapping[str, int]) -> Iterator[list[Change]]:
+    """Split changes so that the requests of each part take about `room` bytes at most; `at` tells the
+    column of each key."""
     part: list[Change] = []
     left = room
     for change in changes:
-        cost = 500 + sum(450 + _size(edit) for edit in change.cells)
+        cost = _cost(change, at)
         if part and cost > left:
             yield part
             part, left = [], room
@@ -199,6 +200,12 @@ def chunks(changes: Sequence[Change], room: int) -> Iterator[list[Change]]:
         left -= cost
     if part:
         yield part
+
+
+def _cost(change: Change, at: Mapping[str, int]) -> int:
+    """Bytes of the requests and the journal of one row."""
+    places = {at.get(key, -1) for key in (*IDENTITY, *(edit.key for edit in change.cells))}
+    return 300 + 600 * len(batch.segments(sorted(places))) + sum(130 + _size(edit) for edit in change.cells)
 
 
 def _size(edit: Edit) -> int:

@@ -82,8 +82,9 @@ def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stor
 
 def _parts(plan: Plan, room: int, full: int, segments: int) -> list[tuple[list[Change], list[Row]]]:
     """What goes into each batch: `room` bytes into the first, `full` into the others."""
-    few = min(full, room) // 2
-    changes = list(images_of.chunks(plan.changes, few))
+    few = min(full, room) // (2 if plan.rows else 1)
+    at = {owned.key: owned.index for owned in plan.owned}
+    changes = list(images_of.chunks(plan.changes, few, at))
     left = room if len(changes) < 2 else full
     rows = list(batch.chunks(plan.rows, left - few if changes else left, full, segments))
     parts: list[tuple[list[Change], list[Row]]] = [(part, []) for part in changes[:-1]]
