@@ -3,10 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from runsheet import ledger
+from runsheet import ledger, safety
+from runsheet.columns import Choice
 from runsheet.destinations.base import Destination
 from runsheet.errors import Changed, ServiceError
 from runsheet.model import Content, Plan
+from runsheet.strays import Strays
 
 ATTEMPTS = 3
 
@@ -24,12 +26,14 @@ class Forgotten:
 def forget(destination: Destination, ids: Collection[str] | None) -> Forgotten:
     """Forget that these runs were added; all whose rows are gone when `ids` is None.
 
-    Raises ServiceError when the sheet changes again and again, and what the destination raises.
+    Raises ServiceError when the sheet changes again and again, SheetError when it cannot be told which run a
+    row is, and what the destination raises.
     """
     for _ in range(ATTEMPTS):
         try:
             shape = destination.read()
             content = destination.content(shape)
+            safety.check_ids(shape, Strays(shape, Choice(()), ledger.titles(content.notes or ())))
             outcome = _choose(content, ids)
             if outcome.back:
                 notes = tuple(ledger.forget(outcome.back))

@@ -191,7 +191,7 @@ def parse(notes: Iterable[Note]) -> list[Tick]:
             continue
         try:
             _take(ticks.setdefault(where, Tick(where)), json.loads(text))
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
             continue
     return [tick for tick in ticks.values() if when(tick.name)]
 
@@ -205,7 +205,7 @@ def newest(notes: Sequence[Note]) -> list[Note]:
     left, kept_ticks = CHARS, set[str]()
     for tick in list(reversed(sizes))[:TICKS]:
         left -= sizes[tick]
-        if left < 0:
+        if left < 0 and kept_ticks:  # The last one stays: its images may still be needed.
             break
         kept_ticks.add(tick)
     return [note for note in notes if triple(note)[0] == "tick" and note[1] in kept_ticks]

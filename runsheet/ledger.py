@@ -21,6 +21,8 @@ packs many into few. Pure: no I/O.
     zone      -        the name of the time zone in which the table shows dates
     undone    name     a tick that was undone; the name of the tick that did it
     checked   images   the last batch that changed cells met no person at work
+    removed   images   JSON [[row, run id], ...]: blank rows that a batch deleted
+    restored  images   what people had in these rows in that second was looked for
 
 A run whose id is here but not in the sheet was deleted by a person, and stays out (P4); the same
 holds for columns (P3). Unknown kinds and unreadable rows are kept as they are: a person, or a
@@ -30,6 +32,7 @@ later version, wrote them.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +77,8 @@ class Ledger:
 
     `ends` tells of settled runs how they stood then, `live` what was last written to the others, and
     `was` what was last written to a row before it settled, as long as that is known.
-    `pending` is the last batch that changed cells, until it is known that no person was at work.
+    `pending` is the last batch that changed cells, until it is known that no person was at work;
+    `removed` likewise the last one that deleted rows: its images, and the rows.
     """
 
     ids: dict[Scope, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -90,6 +94,7 @@ class Ledger:
     complete: bool = False
     ticks: list[Tick] = field(default_factory=list)
     pending: Batch | None = None
+    removed: tuple[str, tuple[tuple[int, str], ...]] | None = None
 
     def knows(self, scope: Scope, run_id: str) -> bool:
         return run_id in self.ids.get(scope, ())
@@ -106,6 +111,17 @@ class Ledger:
         """How the row of a run was appended, if the journal tells of each cell."""
         rows = (row for tick in reversed(self.ticks) for row in tick.rows)
         return next((r for r in rows if (r.scope, r.run_id) == (scope, run_id) and r.by_cell), None)
+
+    def later(self, scope: Scope, run_id: str) -> Base:
+        """What the journal tells of cells of a run's row that were changed, by key."""
+        return {
+            key: cell.after
+            for tick in self.ticks
+            for row in tick.touched
+            if (row.scope, row.run_id) == (scope, run_id)
+            for key, cell in row.cells.items()
+            if not cell.back
+        }
 
     def end(self, scope: Scope, run_id: str) -> str:
         """How a settled run stood at its end, "" where that is not known."""
@@ -164,7 +180,7 @@ def _live(ledger: Ledger, where: str, text: str) -> None:
             run_id: {str(key): kept(value) for key, value in cells.items()}
             for run_id, cells in json.loads(text).items()
         }
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return
     for run_id, cells in rows.items():
         ledger.live[scope].setdefault(run_id, {}).update(cells)
@@ -213,6 +229,16 @@ def _done(ledger: Ledger, _: str, __: str) -> None:
     ledger.complete = True
 
 
+def _removed(ledger: Ledger, where: str, text: str) -> None:
+    with suppress(ValueError, TypeError):
+        ledger.removed = (where, tuple((int(index), str(run_id)) for index, run_id in json.loads(text)))
+
+
+def _restored(ledger: Ledger, where: str, _: str) -> None:
+    if ledger.removed and ledger.removed[0] == where:
+        ledger.removed = None
+
+
 def _checked(ledger: Ledger, where: str, _: str) -> None:
     if ledger.pending and ledger.pending.images == where:
         ledger.pending = None
@@ -230,6 +256,8 @@ _READERS = {
     "zone": _zone,
     "done": _done,
     "checked": _checked,
+    "removed": _removed,
+    "restored": _restored,
 }
 
 
@@ -337,6 +365,16 @@ def undone(tick: str, by: str) -> Note:
     return ("undone", tick, by)
 
 
+def removed(images: str, rows: Iterable[RowId]) -> Note:
+    """The note that says that blank rows were deleted, and where they are looked at once more."""
+    return ("removed", images, json_text([[row.index, row.run_id] for row in rows]))
+
+
+def restored(images: str) -> Note:
+    """The note that says that these were looked at."""
+    return ("restored", images, "")
+
+
 def checked(batch: Batch) -> Note:
     """The note that says that a batch that changed cells met no person at work."""
     return ("checked", batch.images, "")
@@ -387,6 +425,8 @@ def _compacted(notes: Sequence[Note]) -> list[Note]:
     short += [undone(tick, by) for tick, by in ledger.undone.items() if tick in ticks]
     short += [zone(ledger.zone)] if ledger.zone else []
     short += [DONE] if ledger.complete else []
+    if ledger.removed:
+        short.append(removed(ledger.removed[0], (RowId(run_id, "", at) for at, run_id in ledger.removed[1])))
     last = parse(short).pending
     if last and not ledger.pending:
         short.append(checked(last))
@@ -413,4 +453,4 @@ def _is_read(note: Note) -> bool:
     return triple(note)[0] in _MARKERS or parse([note]) != Ledger()
 
 
-_MARKERS = frozenset({"start", "forget", "gone", "checked", "tick"})
+_MARKERS = frozenset({"start", "forget", "gone", "checked", "tick", "restored"})

@@ -7,7 +7,6 @@ from hashlib import sha256
 from runsheet.ledger import Base, Ledger
 from runsheet.merge import Verdict, merge
 from runsheet.model import Column, Edit, Run, Scope, Stored
-from runsheet.repair import Found
 from runsheet.stored import CHANGED, Kept, digest, same
 
 STAMP = 6
@@ -53,8 +52,8 @@ def is_due(run: Follower, book: Ledger) -> bool:
     return bool(end) and not (run.settled and end.startswith(run.stamp))
 
 
-def follow(run: Follower, found: Mapping[str, Found], book: Ledger, columns: Sequence[Column]) -> Outcome:
-    """Merge what a run says into its row. `found` are the cells of the row by key.
+def follow(run: Follower, cells: Mapping[str, Stored], book: Ledger, columns: Sequence[Column]) -> Outcome:
+    """Merge what a run says into its row, of which `cells` are the cells by key.
 
     A run that was resumed is live again if its row is as it was left. Else a person has been there: if the
     run settled long ago nobody can tell in which cell, and the row stays as it is.
@@ -62,21 +61,17 @@ def follow(run: Follower, found: Mapping[str, Found], book: Ledger, columns: Seq
     outcome = Outcome()
     base = book.base(run.scope, run.run_id)
     if base is None:
-        base = _resumed(run, found, book, columns)
+        base = _resumed(run, cells, book, columns)
         outcome.base = dict(base or {})
     for key, value in run.wanted.items():
-        cell = found.get(key, Found(None, None))
+        shown = cells.get(key)
         if base is None:
-            verdict = Verdict(cell.meant, kept=not same(cell.meant, value))
+            verdict = Verdict(shown, kept=not same(shown, value))
         else:
-            verdict = merge(base.get(key), cell.meant, value)
+            verdict = merge(base.get(key), shown, value)
         outcome.kept += verdict.kept
-        if not same(cell.shown, verdict.value):
-            back = cell.image is not None and not verdict.ours
-            image = cell.image if back else None
-            outcome.edits.append(Edit(key, cell.shown, verdict.value, back, image))
-        elif base is not None and verdict.ours and not same(base.get(key), verdict.value):
-            outcome.base[key] = verdict.value  # It stands there already: a write that met people.
+        if not same(shown, verdict.value):
+            outcome.edits.append(Edit(key, shown, verdict.value))
     if run.settled:
         outcome.end = run.stamp + _row_digest(run, base, outcome, book, columns)
     return outcome
@@ -88,18 +83,23 @@ def end(run: Follower, columns: Sequence[Column]) -> str:
 
 
 def _resumed(
-    run: Follower, found: Mapping[str, Found], book: Ledger, columns: Sequence[Column]
+    run: Follower, cells: Mapping[str, Stored], book: Ledger, columns: Sequence[Column]
 ) -> Base | None:
-    """What was last written to the row of a run that had settled: by cell as long as the book-keeping or
-    the journal tells, later only if the row as a whole is as it was left; None if it is not."""
+    """What was last written to the row of a run that had settled. If the row as a whole is as it was left,
+    that is what it holds; else the book-keeping or the journal tells by cell, as long as they do."""
+    if book.end(run.scope, run.run_id)[STAMP:] == digest(_of(columns, cells)):
+        return dict(cells)
     if (was := book.was.get((run.scope, run.run_id))) is not None:
         return was
-    cells: Base = {key: cell.meant for key, cell in found.items()}
-    if added := book.added(run.scope, run.run_id):
-        known = [key for key in cells if key in added.keys]
-        return {key: cells[key] if added.is_ours(key, found[key].meant) else CHANGED for key in known}
-    ours = book.end(run.scope, run.run_id)[STAMP:] == digest(_of(columns, cells))
-    return cells if ours else None
+    added, later = book.added(run.scope, run.run_id), book.later(run.scope, run.run_id)
+    if added is None:
+        return None
+    ours = {
+        key: same(later[key], value) if key in later else added.is_ours(key, value)
+        for key, value in cells.items()
+        if key in later or key in added.keys
+    }
+    return {key: cells[key] if mine else CHANGED for key, mine in ours.items()}
 
 
 def _row_digest(
@@ -109,8 +109,7 @@ def _row_digest(
     edited makes it another than that of the row."""
     if base is None:
         return book.end(run.scope, run.run_id)[STAMP:]
-    edits = {edit.key: edit.after for edit in outcome.edits if not edit.back}
-    last: Base = {**base, **outcome.base, **edits}
+    last: Base = {**base, **{edit.key: edit.after for edit in outcome.edits}}
     return digest(_of(columns, last))
 
 

@@ -248,7 +248,8 @@ class Plan:
     `changes` are made in rows that stand. `dropped`: keys of columns that are no longer ours.
     `notes` are book-keeping rows to write with the first batch; the ids of the rows and the journal
     go along with the batch that writes them. `closing` are to be written with the last batch, if there
-    is any. `tick` names the tick in the journal, "" for none.
+    is any. `tick` names the tick in the journal, "" for none. `dated`: nobody knows in which time zone the
+    dates of the table are, so new ones need a format of their own.
     """
 
     shape: Shape
@@ -264,6 +265,7 @@ class Plan:
     notes: tuple[tuple[str, ...], ...] = ()
     closing: tuple[tuple[str, ...], ...] = ()
     tick: str = ""
+    dated: bool = False
 
     @property
     def nothing(self) -> bool:

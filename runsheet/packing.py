@@ -46,7 +46,10 @@ def json_text(data: Any) -> str:
 
 
 def json_size(data: Any) -> int:
-    return len(json_text(data))
+    """Characters of the JSON in a cell, at most: destinations may quote it once more, and count characters
+    beyond the first 65,536 twice."""
+    quoted = json_text(json_text(data))
+    return len(quoted.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def parts(items: Sequence[T], room: int, size: Callable[[T], int] = json_size) -> Iterator[list[T]]:

@@ -28,7 +28,7 @@ from runsheet.model import (
     Shape,
 )
 from runsheet.packing import Note
-from runsheet.repair import Found, Repair
+from runsheet.repair import Repair
 from runsheet.rules import Candidate, Rules
 from runsheet.shown import Shown
 from runsheet.stored import Stores, as_is
@@ -58,6 +58,7 @@ class Decision:
     lost: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
     stop: str = ""
+    again: bool = False
 
 
 class Planner:
@@ -67,8 +68,7 @@ class Planner:
     made only together with candidates, whose values tell which columns are ours. A candidate that
     comes twice counts once. An empty worksheet, or one in which no column of ours holds anything,
     starts over: what the book-keeping knew of it no longer counts (P4). `stored` tells what the sheet
-    makes of a cell, `zone` names the time zone of its dates. Raises SheetError when the run_id column or
-    most headers are gone from a sheet of ours, or a worksheet is not ours.
+    makes of a cell, `zone` names the time zone of its dates.
     """
 
     def __init__(
@@ -88,19 +88,16 @@ class Planner:
         self._stored = stored
         self._zone = zone
         self._live = rules.live
-        # While the run_id column is being found again, no row is followed.
-        self._follows = rules.live and not (adopted and shape.owned)
+        self._follows = rules.live and not adopted  # In a tick that adopts columns no row is followed.
         self._content = content
         self._book = ledger.parse(content.notes or ())
-        if adopted and shape.owned:
+        if adopted:
             self._book.pending = None
         self._over = (shape.empty or shape.hollow) and bool(self._book.ids or self._book.columns)
         if shape.empty or shape.hollow:
             self._book = Ledger()
             shape = replace(shape, owned=(), made=frozenset())
         self._shape = shape
-        if not shape.hollow:
-            safety.check(shape, adopted)
         self._lost = content.notes is None
         self._trusted = bool(adopted and not shape.owned) or self._lost
         once = {(c.scope, c.run_id): c for c in candidates}
@@ -139,7 +136,6 @@ class Planner:
         book = self._book
         self._followers: list[tuple[RowId, Follower]] = []
         self._ends: list[tuple[Scope, str, str]] = []
-        touched = {(row.scope, row.run_id) for row in book.pending.rows} if book.pending else set()
         for run in self._known if self._follows else ():
             followed = book.base(run.scope, run.run_id) is not None
             if not followed and not book.end(run.scope, run.run_id):
@@ -147,7 +143,7 @@ class Planner:
             row = self._shown.row(run)
             if row is None:
                 self._ends += [(run.scope, run.run_id, "")] if followed and run.settled else []
-            elif live.is_due(follower := self._follower(run), book) or (run.scope, run.run_id) in touched:
+            elif live.is_due(follower := self._follower(run), book):
                 self._followers.append((row, follower))
 
     def _follower(self, run: Candidate) -> Follower:
@@ -173,16 +169,17 @@ class Planner:
         """Decide what to write so that every candidate has exactly one row, and live rows are true.
 
         `found`: the cells of the rows in `look`. `tick` names the tick in the journal. `whole`: all
-        projects were listed, so that a first sync is over when the plan has been applied.
+        projects were listed, so that a first sync is over when the plan has been applied. Raises SheetError
+        when the run_id column or most headers are gone from a sheet of ours, or a worksheet is not ours.
         """
+        if not self._shape.hollow:
+            safety.check(self._shape, self._adopted)
         pending = self._book.pending
         mend = repair.read(pending, found) if pending else Repair()
-        changes, kept, known = self._changes(found, mend)
+        changes, kept, known = self._changes(found)
         new = self._new(changes)
         all_columns = self._chosen.present + new
-        vanished = self._vanished()
-        table, owned = len(self._rows), len(self._shape.owned)
-        stop = safety.stop(self._book, table, len(self._missing), len(changes), vanished, owned)
+        vanished, stop = self._vanished(), self._stop(changes)
         notes = [*known, *ledger.added(self._ends)]
         if pending and not changes:
             notes.append(ledger.checked(pending))
@@ -203,6 +200,7 @@ class Planner:
             notes=tuple(notes),
             closing=(ledger.DONE,) if whole and not self._book.complete else (),
             tick=tick,
+            dated=bool(self._shape.owned) and not self._book.zone,
         )
         return Decision(
             plan,
@@ -212,48 +210,82 @@ class Planner:
             over=self._over and bool(self._missing),
             doubles=self._shown.doubles(),
             kept=kept,
-            put_back=sum(edit.back for change in changes for edit in change.cells),
             lost=mend.lost,
             waiting=self._waiting,
             stop=stop,
         )
 
-    def _changes(self, found: Cells, mend: Repair) -> tuple[list[Change], int, list[Note]]:
+    def _changes(self, found: Cells) -> tuple[list[Change], int, list[Note]]:
         """Changes in rows that stand, the number of cells kept for an edit, and what is to be noted."""
-        book, shown = self._book, (*self._chosen.present, *self._chosen.new)
-        base: dict[tuple[Scope, str], Base] = {}
-        for (scope, run_id), missed in mend.base.items():
-            known = book.base(scope, run_id)
-            last = book.was.get((scope, run_id)) if known is None else known
-            if last is not None:
-                base[scope, run_id] = book.live[scope][run_id] = {**last, **missed}
+        shown = (*self._chosen.present, *self._chosen.new)
+        base: list[tuple[Scope, str, Base]] = []
         changes, kept = [], 0
         for row, follower in self._followers:
-            if not live.is_due(follower, book):
-                continue
-            there = {key: Found(value, value) for key, value in found.rows.get(row.index, {}).items()}
-            outcome = live.follow(follower, there | mend.back.pop(row.index, {}), book, shown)
+            if row.index not in found.rows:
+                continue  # Nobody can tell whose row it is by now.
+            outcome = live.follow(follower, found.rows[row.index], self._book, shown)
             kept += outcome.kept
             if outcome.base:
-                base.setdefault((follower.scope, follower.run_id), {}).update(outcome.base)
+                base.append((follower.scope, follower.run_id, outcome.base))
             if outcome.edits:
                 changes.append(Change(row, follower.scope, tuple(outcome.edits), outcome.end))
             elif outcome.end:
                 self._ends.append((follower.scope, follower.run_id, outcome.end))
-        changes += self._put_back(mend)
-        return changes, kept, ledger.live((*who, last) for who, last in base.items())
+        return changes, kept, ledger.live(base)
 
-    def _put_back(self, mend: Repair) -> list[Change]:
-        """Changes that only undo what a write of ours did to a row that it did not mean."""
+    def mend(self, found: Cells, tick: str = "") -> Decision | None:
+        """A plan that puts right what the last write did that met people at work, and nothing else: all in
+        one batch, since the next one overwrites the images. None if nothing has to be put right."""
+        pending = self._book.pending
+        mend = repair.read(pending, found) if pending else Repair()
+        if not pending or not (mend.back or mend.base):
+            return None
         by_index = {row.index: row for row in self._content.rows}
-        return [
+        changes = tuple(
             Change(
                 by_index.get(index, RowId("", "", index)),
                 None,
                 tuple(Edit(key, cell.shown, cell.meant, True, cell.image) for key, cell in backs.items()),
             )
-            for index, backs in mend.back.items()
+            for index, backs in sorted(mend.back.items())
+        )
+        base: list[tuple[Scope, str, Base]] = []
+        for (scope, run_id), missed in mend.base.items():
+            known = self._book.base(scope, run_id)
+            last = self._book.was.get((scope, run_id)) if known is None else known
+            base += [(scope, run_id, {**last, **missed})] if last is not None else []
+        notes = [*ledger.live(base), *([] if changes else [ledger.checked(pending)])]
+        owned = self._shape.owned
+        plan = Plan(
+            self._shape,
+            self._content,
+            columns=self._chosen.present,
+            owned=owned,
+            changes=changes,
+            notes=tuple(notes),
+            tick=tick,
+        )
+        put_back = sum(len(change.cells) for change in changes)
+        return Decision(plan, put_back=put_back, lost=mend.lost, again=True)
+
+    def _stop(self, changes: Sequence[Change]) -> str:
+        """Why the plan is far out of the ordinary, "" if it is not."""
+        owned, known = self._shape.owned, self._book.titles
+        renamed = [
+            item.title
+            for item in owned
+            if item.title
+            not in ({known[item.key]} if item.key in known else columns.names(item.key, self._choice))
         ]
+        return safety.stop(
+            self._book,
+            len(self._rows),
+            len(self._missing),
+            len(changes),
+            self._vanished(),
+            len(owned),
+            renamed,
+        )
 
     def _new(self, changes: Iterable[Change]) -> tuple[Column, ...]:
         """New columns come with the cells that fill them."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from runsheet.journal import Batch, Touched
 from runsheet.ledger import Base
-from runsheet.model import Cells, RowId, Scope, Stored
+from runsheet.model import Cells, Foreign, RowId, Scope, Stored
 from runsheet.stored import same
 
 Image = Mapping[int, Stored]
@@ -94,14 +94,19 @@ def read(batch: Batch, cells: Cells) -> Repair:
             repair.lost += len(wrong)
             continue
         for key, value in wrong.items():
-            now = cells.rows[index].get(key)
+            if key not in cells.rows[index]:
+                continue  # The column is gone.
+            now = cells.rows[index][key]
             if same(row.cells[key].after, now) and not same(value, now):
                 repair.back.setdefault(index, {})[key] = Found(now, value, number)
     return repair
 
 
 def _is_there(row: Touched, image: Image, at: Mapping[str, int]) -> bool:
-    return _shown(image, at) == (row.run_id, row.project)
+    """Whether a row was the one that was meant. What a formula shows as its project nobody can tell."""
+    run_id, project = _shown(image, at)
+    unknown = "project" in at and isinstance(image.get(at["project"]), Foreign)
+    return run_id == row.run_id and (unknown or project == row.project)
 
 
 def _shown(image: Image, at: Mapping[str, int]) -> tuple[str, str]:

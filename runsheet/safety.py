@@ -5,6 +5,7 @@ from collections.abc import Collection
 from runsheet.errors import SheetError
 from runsheet.ledger import Ledger
 from runsheet.model import Placed, Shape
+from runsheet.strays import Strays
 
 USUAL_ROWS = 200
 """A tick that adds or updates no more rows than this is never out of the ordinary."""
@@ -41,17 +42,41 @@ def check(shape: Shape, adopted: Collection[Placed]) -> None:
     )
 
 
-def stop(book: Ledger, table: int, appended: int, updated: int, vanished: Collection[str], kept: int) -> str:
+def check_ids(shape: Shape, strays: Strays) -> None:
+    """Raise SheetError where it cannot be told which run a row is, for commands that are no tick."""
+    titles = {owned.key: owned.title.strip() for owned in shape.owned}
+    if shape.owned and (not titles.get("run_id") or strays.keys or strays.ids()):
+        raise SheetError(
+            "a column of ours was cut and pasted, or run_id is gone: let the sync run first. "
+            "Nothing was written"
+        )
+
+
+def stop(
+    book: Ledger,
+    table: int,
+    appended: int,
+    updated: int,
+    vanished: Collection[str],
+    kept: int,
+    renamed: Collection[str] = (),
+) -> str:
     """Why a tick is far out of the ordinary, "" when it is not.
 
     `table`: rows of runs in the sheet; `appended` and `updated`: rows that the tick would write;
     `vanished`: columns of ours that a person deleted since the last tick that wrote, `kept`: those
-    that are there. More than half of either, and more than a few, is far. A first sync has no usual, and
-    where many live rows have been followed before, following as many again is usual.
+    that are there; `renamed`: titles that these have had only since then. More than half of either,
+    and more than a few, is far. A first sync has no usual, and where many live rows have been followed
+    before, following as many again is usual.
     """
     if len(vanished) > FEW_COLUMNS and len(vanished) > kept:
         names = ", ".join(sorted(vanished)[:10]) + (", …" if len(vanished) > 10 else "")
         return f"{len(vanished)} of our {len(vanished) + kept} columns are gone ({names})"
+    if len(renamed) > FEW_COLUMNS and len(renamed) * 2 > kept:
+        names = ", ".join(repr(title) for title in list(renamed)[:5])
+        return (
+            f"row 1 shows other headers for {len(renamed)} of our {kept} columns ({names}): is it the header?"
+        )
     if not book.complete:
         return ""
     followed = max((len(tick.touched) for tick in book.ticks), default=0)

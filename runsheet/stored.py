@@ -88,7 +88,7 @@ def mark(value: Kept) -> str:
     if value is None or value == "":
         return BLANK
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _hash(f"{value:.11e}", MARK)
+        return _hash(f"{float(f'{value:.14e}') + 0.0:.11e}", MARK)  # -0.0 is 0.0
     return _hash(json.dumps(keep(value)), MARK)
 
 

@@ -135,7 +135,8 @@ class _Writing:
         return bool(self.added or self.updated)
 
     def decide(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
-        """Read what the plan needs, and plan. Raises Changed when the sheet moves meanwhile."""
+        """Read what the plan needs, and plan. What an earlier write of ours left comes first. Raises Changed
+        when the sheet moves meanwhile."""
         sheet = self._destination
         shape, content, adopted = self._look(shape or sheet.read())
         self._keep_zone(shape, content)
@@ -146,6 +147,11 @@ class _Writing:
         if elsewhere := planner.elsewhere(cells):
             more = sheet.cells(shape, content, elsewhere)
             cells = replace(cells, rows={**cells.rows, **more.rows})
+        if mending := planner.mend(cells, self._tick):
+            return mending
+        if self._overtaken:
+            self._withdraw(self._overtaken)
+            return self.decide(None, candidates)
         return planner.decide(cells, self._tick, whole=not self._pulled.failed)
 
     def _keep_zone(self, shape: Shape, content: Content) -> None:
@@ -191,23 +197,26 @@ class _Writing:
         while moves < ATTEMPTS:
             self._clock.check()
             try:
-                self._withdraw()
                 decision = self.decide(shape, candidates)
-                if first is None:
-                    first = decision
-                    self._allow(decision)
-                self._count(*left.arrived(decision.plan))
                 self.put_back += decision.put_back
                 self.lost += decision.lost
+                if decision.again:
+                    shape = None
+                    self._put_right(decision.plan)
+                    continue
+                self._allow(decision)
+                first = first or decision
+                self._count(*left.arrived(decision.plan))
                 left = _Left(decision.plan)
                 for part in self._batches(decision.plan):
                     self._count(*left.take(part))
                 return first
             except RowsRefused as refusal:
+                left = _Left()
                 self._divide(refusal, candidates)
             except Changed as change:
                 log.info("%s: reading the sheet again", change)
-                self._overtaken = change if isinstance(change, Overtaken) else None
+                self._overtaken = change if isinstance(change, Overtaken) else self._overtaken
                 left = left if isinstance(change, Unanswered) else _Left()
                 self._clock.sleep(_pause(moves))
                 moves += 1
@@ -218,7 +227,7 @@ class _Writing:
         )
 
     def _allow(self, decision: Decision) -> None:
-        """Before the first write: stop if that would be far out of the ordinary; save the sheet."""
+        """Before a write: stop if that would be far out of the ordinary; save the sheet."""
         if decision.plan.nothing:
             return
         if decision.stop and not self._mode.accept_changes:
@@ -230,11 +239,13 @@ class _Writing:
         if backups and (done := backups.before_write(self._destination, decision.plan.shape)):
             log.info("%s", done)
 
-    def _withdraw(self) -> None:
+    def _put_right(self, mending: Plan) -> None:
+        for _ in self._batches(mending):
+            log.info("people were at work in the second of a write: what they had is put back")
+
+    def _withdraw(self, overtaken: Overtaken) -> None:
         """Take back what was written into columns that a person replaced in that very second."""
-        if self._overtaken is None:
-            return
-        sheet, overtaken = self._destination, self._overtaken
+        sheet = self._destination
         shape = sheet.read()
         content = sheet.content(withdraw.questioned(shape, {owned.key for owned in shape.owned}))
         rows = withdraw.rows(overtaken, content)
@@ -260,6 +271,7 @@ class _Writing:
         if self._refusals > REFUSALS:
             raise refusal
         keys = [(row.scope, row.run_id) for row in refusal.rows]
+        keys += [(change.scope, change.row.run_id) for change in refusal.changes if change.scope]
         if len(keys) == 1:
             self._bad.add(keys[0])
             self.skips.append(Skip(f"run {keys[0][1]}", str(refusal)))

@@ -4,12 +4,13 @@ Cells that still hold what the sync put there are emptied, or get back what they
 if nothing of a person is left in it. The runs stay out until they are forgotten (forget.py).
 """
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runsheet import journal, ledger
+from runsheet import journal, ledger, safety
 from runsheet.clock import Clock
 from runsheet.columns import Choice, Seen
 from runsheet.destinations.base import Destination
@@ -22,6 +23,9 @@ from runsheet.report import count
 from runsheet.rules import Rules
 from runsheet.shown import Shown, Who
 from runsheet.stored import Digest, Kept, same
+from runsheet.strays import Strays
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 6
 
@@ -102,6 +106,9 @@ def undo(destination: Destination, clock: Clock, wanted: str = "") -> Undone:
     for _ in range(ATTEMPTS):
         try:
             shape, content, book = _read(destination)
+            if book.pending:
+                _mend(destination, name)
+                shape, content, book = _read(destination)
             tick = _tick(book, outcome.name if outcome else wanted)
             taking = _Taking(destination, shape, content, book, tick)
             outcome, rows = outcome or taking.outcome, taking.rows or rows
@@ -141,9 +148,9 @@ class _Taking:
         self._latest = _latest(book)
         self._edits: dict[int, dict[str, Edit]] = {}
         for item, row in added:
-            self._empty(item, row, found.rows[row.index])
+            self._empty(item, row, found.rows.get(row.index, {}))
         for change, row in touched:
-            self._restore(change.cells, row, found.rows[row.index])
+            self._restore(change.cells, row, found.rows.get(row.index, {}))
         self._look = look
 
     def _empty(self, item: Added, row: RowId, cells: Mapping[str, Stored]) -> None:
@@ -203,7 +210,14 @@ class _Taking:
 
 def _remove(destination: Destination, rows: Sequence[RowId], outcome: Undone) -> Undone:
     """Delete the rows in which nothing is left."""
-    gone = destination.remove(destination.read(), rows) if rows else ()
+    gone: tuple[RowId, ...] = ()
+    for _ in range(ATTEMPTS if rows else 0):
+        try:
+            shape = destination.read()
+            gone = destination.remove(shape, destination.content(shape), rows)
+            break
+        except Changed as change:
+            log.info("%s: looking again", change)
     places = {row.index for row in gone}
     outcome.removed = [row.run_id for row in rows if row.index in places]
     outcome.standing = [row.run_id for row in rows if row.index not in places]
@@ -216,14 +230,18 @@ def _mend(destination: Destination, name: str) -> None:
     content = destination.content(shape)
     planner = Planner(shape, content, (), Rules(Choice(())), Seen(), stored=destination.stored)
     cells = destination.cells(shape, content, planner.look) if planner.look else Cells()
-    for _ in destination.apply(planner.decide(cells, name).plan):
-        pass
+    if mending := planner.mend(cells, name):
+        for _ in destination.apply(mending.plan):
+            pass
 
 
 def _read(destination: Destination) -> tuple[Shape, Content, Ledger]:
+    """Raises SheetError where it cannot be told which run a row is: then a tick has to come first."""
     shape = destination.read()
     content = destination.content(shape)
-    return shape, content, ledger.parse(content.notes or ())
+    book = ledger.parse(content.notes or ())
+    safety.check_ids(shape, Strays(shape, Choice(()), book.titles))
+    return shape, content, book
 
 
 def _tick(book: Ledger, wanted: str) -> Tick:

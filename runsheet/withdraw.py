@@ -38,7 +38,7 @@ def build(
     # worksheet that was cleared counts.
     cleared = not any(owned.title.strip() for owned in shape.owned)
     lost = [key for key, indexes in filled.items() if key in overtaken.keys and indexes <= places]
-    dropped = frozenset(lost if cleared or not alone else ())
+    dropped = frozenset(lost if cleared or not alone else ()) | (overtaken.replaced & filled.keys())
     return Plan(
         shape,
         content,

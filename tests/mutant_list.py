@@ -102,6 +102,177 @@ PLAN = (
     ),
 )
 
+LIVE = (
+    Mutant(
+        "runsheet/merge.py",
+        "if same(base, sheet):",
+        "if same(base, sheet) or run is not None:",
+        "the run wins over an edit",
+        (UNIT + "test_merge.py",),
+    ),
+    Mutant(
+        "runsheet/stored.py",
+        "    if isinstance(one, bool) or isinstance(other, bool):\n        return one is other\n",
+        "",
+        "TRUE that a person typed over 1 is overwritten",
+        (UNIT + "test_merge.py",),
+    ),
+    Mutant(
+        "runsheet/live.py",
+        "back = cell.image is not None and not verdict.ours",
+        "back = cell.image is not None",
+        "a new value is noted as one that was put back, and written again and again",
+        (UNIT + "test_live.py",),
+    ),
+    Mutant(
+        "runsheet/live.py",
+        "    return cells if ours else None",
+        "    return cells",
+        "an edit is taken for ours when its run is resumed",
+        (UNIT + "test_live.py",),
+    ),
+    Mutant(
+        "runsheet/live.py",
+        "    last: Base = {**base, **outcome.base, **edits}",
+        "    last: Base = {**base, **outcome.base, **run.wanted}",
+        "the digest of an edited row is that of a row that nobody edited",
+        (UNIT + "test_live.py",),
+    ),
+    Mutant(
+        "runsheet/repair.py",
+        "if same(row.cells[key].after, now) and not same(value, now):",
+        "if not same(value, now):",
+        "an edit is put back over a later one",
+        (UNIT + "test_repair.py",),
+    ),
+    Mutant(
+        "runsheet/repair.py",
+        "who = (row.run_id, row.project) if here else _shown(image, batch.at)",
+        "who = (row.run_id, row.project)",
+        "what another row held is put into the run's",
+        (UNIT + "test_repair.py",),
+    ),
+    Mutant(
+        "runsheet/journal.py",
+        "if rows and rows[-1].index == row.index:",
+        "if False:",
+        "a wide row counts as several: its images are not found",
+        (UNIT + "test_journal.py",),
+    ),
+    Mutant(
+        "runsheet/journal.py",
+        "for tick in list(reversed(sizes))[:TICKS]:",
+        "for tick in list(sizes)[:TICKS]:",
+        "the oldest ticks are remembered, not the last",
+        (UNIT + "test_journal.py",),
+    ),
+    Mutant(
+        "runsheet/ledger.py",
+        "base.update({key: cell.after for key, cell in row.cells.items() if not cell.back})",
+        "base.update({key: cell.after for key, cell in row.cells.items()})",
+        "an edit that was put back is taken for ours",
+        (UNIT + "test_ledger.py",),
+    ),
+    Mutant(
+        "runsheet/ledger.py",
+        "    if last and not ledger.pending:",
+        "    if False:",
+        "a batch that met nobody is looked at again once the book-keeping is packed",
+        (UNIT + "test_ledger.py",),
+    ),
+    Mutant(
+        "runsheet/safety.py",
+        "count * 2 > table",
+        "count > table",
+        "a tick that changes most rows of a table is not stopped",
+        (UNIT + "test_safety.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "        if pending and not changes:\n            notes.append(ledger.checked(pending))\n",
+        "",
+        "a write that met nobody is looked at by every tick",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "        changes += self._put_back(mend)\n",
+        "",
+        "what a write into the wrong row covered is not put back",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "and key not in self._book.gone]",
+        "]",
+        "columns that were deleted long ago stop a tick",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/strays.py",
+        "gone = {key for key in self.keys if not filled.get(key)}",
+        "gone = set(self.keys)",
+        "a column that holds values is left for one with its title",
+        (UNIT + "test_strays.py",),
+    ),
+    Mutant(
+        "runsheet/withdraw.py",
+        "if key in overtaken.keys and indexes <= places]",
+        "if key in overtaken.keys]",
+        "a column in which other rows are filled is given up",
+        (UNIT + "test_withdraw.py",),
+    ),
+    Mutant(
+        "runsheet/shown.py",
+        "if not fitting or any(_fits(fitting[0].project, scope) for scope in rivals):",
+        "if not fitting:",
+        "a row that may be another run's is changed",
+        (UNIT + "test_shown.py",),
+    ),
+    Mutant(
+        "runsheet/undo.py",
+        "if same(cell.after, value) and not isinstance(before, Digest):",
+        "if not isinstance(before, Digest):",
+        "undo takes an edit back",
+        (UNIT + "test_undo.py",),
+    ),
+    Mutant(
+        GSHEET + "images.py",
+        "(*IDENTITY, *(edit.key for edit in change.cells)) if key in at}",
+        "(edit.key for edit in change.cells) if key in at}",
+        "images do not tell whose row they are of",
+        (UNIT + "test_gsheet_images.py",),
+    ),
+    Mutant(
+        GSHEET + "images.py",
+        '                locationMatchingStrategy="EXACT_LOCATION",\n',
+        "",
+        "a batch passes although rows came or went",
+        (UNIT + "test_gsheet_images.py",),
+    ),
+    Mutant(
+        GSHEET + "look.py",
+        'if any(repair.text(cells[row.index].get("run_id")) != row.run_id for row in rows):',
+        "if False:",
+        "a row that was sorted while it was read is followed as another",
+        (CONTRACT + "test_live_gsheet.py",),
+    ),
+    Mutant(
+        GSHEET + "removal.py",
+        "at = row - sum(1 for other in gone if other < row)",
+        "at = row",
+        "a row that comes back stands elsewhere",
+        (UNIT + "test_gsheet_removal.py",),
+    ),
+    Mutant(
+        XLSX + "comments.py",
+        '"threadedComment": "ThreadedComments/threadedComment"',
+        "",
+        "a row that people have commented is removed",
+        (UNIT + "test_xlsx_comments.py",),
+    ),
+)
+
 GOOGLE_SHEETS = (
     Mutant(
         GSHEET + "marks.py",
@@ -291,4 +462,4 @@ WORKBOOK = (
     ),
 )
 
-MUTANTS = (*PLAN, *GOOGLE_SHEETS, *WORKBOOK)
+MUTANTS = (*PLAN, *LIVE, *GOOGLE_SHEETS, *WORKBOOK)

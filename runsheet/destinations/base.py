@@ -24,18 +24,33 @@ from pathlib import Path
 from typing import Protocol
 
 from runsheet.errors import SheetError, Unanswered
-from runsheet.model import Cell, Cells, Content, Limits, Placed, Plan, Row, RowId, Shape, Stored, Written
+from runsheet.model import (
+    Cell,
+    Cells,
+    Change,
+    Content,
+    Limits,
+    Placed,
+    Plan,
+    Row,
+    RowId,
+    Shape,
+    Stored,
+    Written,
+)
 
 
 class RowsRefused(SheetError):
     """A batch was refused, the sheet had not changed, and the reason is not one we know.
 
-    `rows` are those of the batch, at least one: it may be a single one of them that is not taken.
+    `rows` and `changes` are those of the batch, at least one: it may be a single one of them that is not
+    taken.
     """
 
-    def __init__(self, message: str, rows: Sequence[Row]) -> None:
+    def __init__(self, message: str, rows: Sequence[Row], changes: Sequence[Change] = ()) -> None:
         super().__init__(message)
         self.rows = tuple(rows)
+        self.changes = tuple(changes)
 
 
 class Overtaken(Unanswered):
@@ -43,16 +58,23 @@ class Overtaken(Unanswered):
     in them perhaps.
 
     `keys` are those of the columns, `rows` the rows that the batch appended, `columns` the keys of
-    their cells. withdraw.py says what follows.
+    their cells. `replaced`: columns that held nothing any more where the batch changed cells.
+    withdraw.py says what follows.
     """
 
     def __init__(
-        self, message: str, keys: frozenset[str], rows: Sequence[Row], columns: Sequence[str]
+        self,
+        message: str,
+        keys: frozenset[str],
+        rows: Sequence[Row],
+        columns: Sequence[str],
+        replaced: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(message)
         self.keys = keys
         self.rows = tuple(rows)
         self.columns = tuple(columns)
+        self.replaced = replaced
 
 
 class Destination(Protocol):
@@ -125,9 +147,10 @@ class Destination(Protocol):
         """
         ...
 
-    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+    def remove(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> tuple[RowId, ...]:
         """Delete those of these rows in which nothing stands by now: no value, formula or note, in any
-        column. Returns them. Where rows cannot be deleted they stay, blank. Raises as `apply` does.
+        column. Returns them. Where rows cannot be deleted they stay, blank. After Unanswered, calling it
+        again with what was read anew tells what was deleted. Raises as `apply` does.
         """
         ...
 

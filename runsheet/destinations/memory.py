@@ -98,9 +98,9 @@ class MemoryDestination:
 
     def cells(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> Cells:
         places = {owned.key: owned.index for owned in shape.owned}
-        for row in rows:
-            if self.sheet.text(row.index, places["run_id"]).strip() != row.run_id:
-                raise Changed("a row moved")
+        ids = places.get("run_id")
+        if ids is not None and any(self.sheet.text(r.index, ids).strip() != r.run_id for r in rows):
+            raise Changed("a row moved")
         return Cells(
             {row.index: {key: self._cell(row.index, at) for key, at in places.items()} for row in rows}
         )
@@ -165,7 +165,7 @@ class MemoryDestination:
         is_date = date and isinstance(value, (int, float))
         cells[column] = datetime.fromtimestamp(float(value), UTC) if is_date and value is not None else value
 
-    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+    def remove(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> tuple[RowId, ...]:
         if self.sheet.version != shape.token:
             raise Changed("somebody else wrote")
         there = self.sheet.rows

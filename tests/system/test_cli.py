@@ -4,13 +4,17 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import openpyxl
 import pytest
 
+from tests.support import forks
 from tests.support.sheets import SheetsServer
 from tests.support.sheets import refuse as refused
-from tests.support.wandb import WandbServer
+from tests.support.wandb import Run, WandbServer, iso
 from tests.support.world import World
 
 
@@ -85,8 +89,8 @@ class TestBadInput:
     """Each gets one clear sentence that says what to do, the right exit code, and writes nothing."""
 
     def _fails(self, world: World, code: int, *flags: str, says: str, **env: str) -> None:
-        done = world.run("--once", *flags, **env)
-        text = _sentence(done.stdout + done.stderr)
+        done = forks.run(world, "--once", *flags, **env)
+        text = _sentence(done.stdout)
         assert done.returncode == code, text
         assert says in text
         assert [tab.title for tab in world.document.tabs] == ["Sheet1"]
@@ -250,12 +254,197 @@ class TestWorkbook:
 class TestForget:
     def test_a_deleted_run_comes_back(self, world: World) -> None:
         """forget RUN_ID lets a run back in; without a name or --all it is a usage error."""
-        assert world.run("--once").returncode == 0
+        assert forks.run(world, "--once").returncode == 0
         gone = world.ids()[3]
         world.document.tab("runs").delete_rows(5)
-        assert "1 deleted by hand" in world.run("--once").stdout
-        assert world.run("forget").returncode == 2
-        done = world.run("forget", gone)
+        assert "1 deleted by hand" in forks.run(world, "--once").stdout
+        assert forks.run(world, "forget").returncode == 2
+        done = forks.run(world, "forget", gone)
         assert (done.returncode, done.stdout.strip()) == (0, f"forgotten: {gone}")
-        assert f"added: {gone}" in world.run("--once").stdout
+        assert f"added: {gone}" in forks.run(world, "--once").stdout
         assert len(set(world.ids())) == len(world.ids()) == 12
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a workbook that hold anything."""
+    header, *rows = openpyxl.load_workbook(path)["runs"].iter_rows(values_only=True)
+    return [dict(zip(map(str, header), row, strict=True)) for row in rows if any(row)]
+
+
+class TestUndo:
+    def test_history_and_undo(self, world: World) -> None:
+        """What a tick wrote is listed and taken back; the runs stay out until they are forgotten."""
+        world.configure(DESTINATION="xlsx:out.xlsx", PROJECT_NAME="other")
+        assert forks.run(world, "--once").returncode == 0
+        (line,) = forks.run(world, "history").stdout.splitlines()
+        name, _, what = line.partition("  ")
+        assert what == "3 rows added · 10 columns made"
+        undone = forks.run(world, "undo")
+        assert undone.returncode == 0
+        assert undone.stdout.splitlines() == [
+            f"{name}: 30 cells taken back · 3 rows removed",
+            "removed: run00000, run00001, run00002",
+            "columns that stay: run_id, name, created_at, c0, loss, lr, m0, m1, model, seed",
+            "these runs stay out until: runsheet forget RUN_ID…",
+        ]
+        assert _rows(world.folder / "out.xlsx") == []
+        undoing, before = forks.run(world, "history").stdout.splitlines()
+        assert undoing.endswith(f"  30 cells changed in 3 rows (undid {name})")
+        assert before == f"{line} (undone)"
+        assert " 0 added · skipped: 3 deleted by hand" in forks.run(world, "--once").stdout
+
+    def test_one_tick_of_several(self, world: World) -> None:
+        """It is named; cells that people have changed since are named, too, and stay."""
+        world.configure(DESTINATION="xlsx:out.xlsx", PROJECT_NAME="parts")
+        world.wandb.add_runs("team", "parts", 3)
+        forks.run(world, "--once")
+        path = world.folder / "out.xlsx"
+        book = openpyxl.load_workbook(path)
+        book["runs"]["B3"] = "my own"
+        book.save(path)
+        world.wandb.add_runs("team", "parts", 2)
+        forks.run(world, "--once")
+        first = forks.run(world, "history").stdout.splitlines()[-1].split()[0]
+        unclear = forks.run(world, "undo", "20")
+        assert (unclear.returncode, "2 ticks called '20'" in unclear.stdout) == (2, True)
+        done = forks.run(world, "undo", first)
+        assert done.returncode == 0
+        assert f"{first}: 29 cells taken back · 2 rows removed" in done.stdout
+        assert "rows that stay: run00001" in done.stdout
+        assert "kept as people left them: run00001: name" in done.stdout
+        assert [row["run_id"] for row in _rows(path)] == [None, "run00003", "run00004"]
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_no_such_tick(self, world: World, written: bool) -> None:
+        """An unknown name, or nothing to undo, is exit code 2, and changes nothing."""
+        world.configure(DESTINATION="xlsx:out.xlsx", PROJECT_NAME="other")
+        if written:
+            forks.run(world, "--once")
+        shown = forks.run(world, "history")
+        assert (shown.returncode, "no tick has written anything yet" in shown.stdout) == (0, not written)
+        done = forks.run(world, "undo", "1999")
+        assert done.returncode == 2
+        assert ("there is no tick called '1999'" if written else "history is empty") in _sentence(done.stdout)
+        assert forks.run(world, "history").stdout == shown.stdout
+
+
+class TestLiveRows:
+    def test_from_start_to_end(self, world: World) -> None:
+        """With LIVE_ROWS in config.json a row follows its run until that has settled."""
+        world.configure(DESTINATION="xlsx:out.xlsx", PROJECT_NAME="live", LIVE_ROWS=True, STATES=None)
+        world.configure(FIXED_HEADERS=["run_id", "state"], DYNAMIC_HEADERS=["loss"])
+        path = world.folder / "out.xlsx"
+        run = Run("one", state="running", summary='{"loss": 0.5}', heartbeat_at=iso(datetime.now(UTC)))
+        world.wandb.add("team", "live", run)
+        assert " 1 added" in forks.run(world, "--once").stdout
+        run.summary = '{"loss": 0.25}'
+        assert " 0 added · 1 updated" in forks.run(world, "--once").stdout
+        assert _rows(path) == [{"run_id": "one", "state": "running", "loss": 0.25}]
+        run.state, run.summary = "finished", '{"loss": 0.125}'
+        assert " 0 added · 1 updated" in forks.run(world, "--once").stdout
+        assert _rows(path) == [{"run_id": "one", "state": "finished", "loss": 0.125}]
+        old = path.read_bytes()
+        assert "updated" not in forks.run(world, "--once").stdout
+        assert path.read_bytes() == old
+
+
+class TestSafetyStop:
+    """A tick that would change far more than usual writes nothing until somebody says that it may."""
+
+    def test_many_rows(self, world: World) -> None:
+        world.configure(DESTINATION="xlsx:out.xlsx", PROJECT_NAME="many", DYNAMIC_HEADERS=["loss"])
+        world.wandb.add_runs("team", "many", 300)
+        assert " 300 added" in forks.run(world, "--once").stdout
+        world.wandb.add_runs("team", "many", 400)
+        path, stop = (
+            world.folder / "out.xlsx",
+            "safety stop: this tick would append 400 rows to a table of 300",
+        )
+        old = path.read_bytes()
+        stopped = forks.run(world, "--once")
+        assert stopped.returncode == 1
+        assert f"{stop}. Nothing was written" in _sentence(stopped.stdout)
+        assert "--accept_changes lets it through once" in stopped.stdout
+        shown = forks.run(world, "--dry_run")
+        assert shown.returncode == 0
+        assert f"{stop}; --accept_changes would let it through" in shown.stdout
+        assert "400 would be added (dry run)" in shown.stdout
+        assert path.read_bytes() == old
+        assert " 400 added" in forks.run(world, "--once", "--accept_changes").stdout
+        world.wandb.add_runs("team", "many", 100)
+        after = forks.run(world, "--once")
+        assert (after.returncode, " 100 added" in after.stdout) == (0, True)
+        assert len(_rows(path)) == 800
+
+    def test_most_columns_gone(self, world: World) -> None:
+        assert forks.run(world, "--once").returncode == 0
+        tab, writes = world.document.tab("runs"), world.sheets.count("write")
+        tab.delete_columns("B", 6)
+        left = tab.values()
+        stopped = forks.run(world, "--once")
+        assert stopped.returncode == 1
+        assert "safety stop: 6 of our 10 columns are gone (" in _sentence(stopped.stdout)
+        assert "6 of our 10 columns" in forks.run(world, "--dry_run").stdout
+        assert world.sheets.count("write") == writes
+        assert forks.run(world, "--once", "--accept_changes").returncode == 0
+        assert forks.run(world, "--once").returncode == 0
+        assert tab.values() == left
+
+    def test_a_daemon_takes_the_flag_for_one_tick(self, world: World) -> None:
+        world.configure(DESTINATION="xlsx:out.xlsx", PROJECT_NAME="more", DYNAMIC_HEADERS=["loss"])
+        world.wandb.add_runs("team", "more", 10)
+        assert forks.run(world, "--once").returncode == 0
+        world.wandb.add_runs("team", "more", 300)
+        daemon = forks.start(world, "--schedule_time", "0.01", "--accept_changes")
+        self._wait(daemon, " 300 added")
+        world.wandb.add_runs("team", "more", 400)
+        self._wait(daemon, "tick failed: safety stop")
+        daemon.process.terminate()
+        assert daemon.end(5).returncode == 0
+        assert len(_rows(world.folder / "out.xlsx")) == 310
+
+    def _wait(self, daemon: forks.Forked, text: str) -> None:
+        while text not in (shown := daemon.out.read_text() if daemon.out.exists() else ""):
+            assert " 400 added" not in shown
+            assert daemon.process.is_alive()
+            os.sched_yield()
+
+
+class TestBackups:
+    """A tab that people made is saved to a file before it is written for the first time."""
+
+    MADE = [["run_id", "remark"], ["run00003", "look again"], ["old", "=1+1"]]
+
+    def test_beside_the_configuration(self, world: World) -> None:
+        world.document.add_tab("runs").fill("A1", self.MADE)
+        folder = world.folder / "settings"
+        folder.mkdir()
+        for name in ("config.json", "key.json"):
+            (world.folder / name).rename(folder / name)
+        at_writes: list[list[Path]] = []
+        world.sheets.before_request = lambda request: (
+            at_writes.append(list(folder.glob("backups/*"))) if request.kind == "write" else None
+        )
+        done = forks.run(world, "--once", "--config_path", "settings/config.json")
+        assert done.returncode == 0, done.stdout
+        (backup,) = at_writes[0]
+        assert f"backup: {backup.name}" in done.stdout
+        rows = openpyxl.load_workbook(backup)["runs"].iter_rows(values_only=True)
+        assert [list(row) for row in rows] == self.MADE
+        assert set(world.ids()) >= {"run00003", "old"}
+        assert len(world.ids()) == 13
+        assert forks.run(world, "--once", "--config_path", "settings/config.json").returncode == 0
+        assert list(folder.glob("backups/*")) == [backup]
+
+    def test_it_cannot_be_made(self, world: World) -> None:
+        """One sentence says why and what to do, and nothing is written."""
+        world.document.add_tab("runs").fill("A1", self.MADE)
+        (world.folder / "backups").write_text("in the way")
+        before = world.document.snapshot()
+        done = forks.run(world, "--once")
+        assert done.returncode == 1
+        (line,) = _sentence(done.stdout).splitlines()
+        assert "no backup could be made in backups (File exists)" in line
+        assert line.endswith("Nothing was written")
+        assert world.sheets.count("write") == 0
+        assert world.document.snapshot() == before

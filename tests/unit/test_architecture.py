@@ -11,7 +11,28 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "runsheet"
-CORE = ("sync", "plan", "columns", "fields", "cells", "ledger", "merge", "report", "daemon", "retry", "model")
+PURE = (
+    *(
+        "cells",
+        "columns",
+        "errors",
+        "fields",
+        "journal",
+        "ledger",
+        "live",
+        "merge",
+        "model",
+        "packing",
+        "plan",
+    ),
+    *("repair", "report", "rules", "safety", "shown", "stored", "strays", "withdraw"),
+)
+CORE = (*PURE, "backup", "daemon", "forget", "pull", "retry", "sync", "undo")
+NO_IO = {"gsheet.batch", "gsheet.images", "gsheet.marks", "gsheet.removal"}
+"""Parts of a backend that send and read nothing."""
+
+IO = {"asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "secrets", "shutil", "socket"}
+IO |= {"ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "zipfile"}
 WIRING = {"cli", "ticker", "doctor", "backends"}
 LARGE = {
     "wandb",
@@ -55,6 +76,12 @@ def ours(path: Path) -> set[str]:
     return {name for name in imported(path) if name in MODULES and name != "runsheet"}
 
 
+def calls(path: Path) -> set[str]:
+    """Names of the functions and methods that a module calls."""
+    found = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    return {item.id if isinstance(item, ast.Name) else getattr(item, "attr", "") for item in found}
+
+
 def reached(start: str) -> set[str]:
     """Modules of ours that are imported directly or by what is imported."""
     found: set[str] = set()
@@ -75,7 +102,7 @@ def test_the_innermost_know_nothing_of_ours(name: str) -> None:
     assert {item.partition(".")[0] for item in imported(path)} <= set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("name", [name for name in CORE if f"runsheet.{name}" in MODULES])
+@pytest.mark.parametrize("name", CORE)
 def test_the_core_knows_no_backend(name: str) -> None:
     """Interfaces may be imported; what implements them is handed in by the command line."""
     inner = {"runsheet.sources", "runsheet.destinations"}
@@ -85,6 +112,26 @@ def test_the_core_knows_no_backend(name: str) -> None:
     }
     assert outer <= interfaces
     assert not {item.partition(".")[0] for item in imported(MODULES[f"runsheet.{name}"])} & LARGE
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_decides_is_pure(name: str) -> None:
+    """No file, no network, no process, no clock, no log: the same always leads to the same."""
+    path = MODULES[f"runsheet.{name}"]
+    reads = {item for item in imported(path) if item in IO or item.rpartition(".")[0] in IO}
+    assert not reads
+    assert not calls(path) & {"open", "input", "print", "now", "today", "utcnow"}
+    users = {f"runsheet.{module}" for module in PURE} | {"runsheet.destinations.base"}
+    assert ours(path) <= users
+
+
+@pytest.mark.parametrize("name", sorted(NO_IO))
+def test_requests_are_made_without_sending_them(name: str) -> None:
+    """What is planned for a service is JSON; a nonce is all that differs."""
+    path = MODULES[f"runsheet.destinations.{name}"]
+    assert not {item for item in imported(path) if item.partition(".")[0] in (IO | LARGE) - {"secrets"}}
+    assert not {module.rpartition(".")[2] for module in ours(path)} & {"client", "document", "destination"}
+    assert not calls(path) & {"open", "print", "now"}
 
 
 @pytest.mark.parametrize("name", sorted(WIRING))

@@ -85,7 +85,7 @@ BOUNDS = {"just below": (0, True), "just above": (1, False)}
 
 @pytest.mark.parametrize(("more", "by_cell"), BOUNDS.values(), ids=BOUNDS)
 def test_a_large_batch_is_known_by_its_rows(more: int, by_cell: bool) -> None:
-    """Marks of cells are kept as long as all of a batch take 60,000 characters, then a digest for each row."""
+    """Marks of cells are kept as long as all of a batch take 60,000 characters; then digests of rows."""
     rows = [row(f"id{number}", number) for number in range(journal.MARKS_CHARS // MARK + more)]
     items = added(["loss"], rows)
     assert [item.run_id for item in items] == [item.run_id for item in rows]
@@ -125,7 +125,7 @@ def test_changed_cells_come_back(
     rows: list[tuple[Scope | None, str, str, dict[str, Cell]]], at: dict[str, int], images: str
 ) -> None:
     """Whose row it was, where it stood, and what each cell held before and after."""
-    batch = Batch(images, at, tuple(Touched(*who, n, cells) for n, (*who, cells) in enumerate(rows)))
+    batch = Batch(images, at, tuple(Touched(w, r, p, n, cells) for n, (w, r, p, cells) in enumerate(rows)))
     assert changed(batch) == [batch]
 
 

@@ -49,7 +49,7 @@ def ended(how: str = "stamp1", **wrote: Stored) -> Ledger:
 
 def appended(book: list[Note]) -> Ledger:
     """The same, with the journal of the tick that appended the row."""
-    row = Row(scope(), "x", tuple(WROTE[column.key] for column in COLUMNS))  # type: ignore[arg-type]
+    row = Row(scope(), "x", tuple(WROTE[column.key] for column in COLUMNS))  # type: ignore[misc]
     return ledger.parse([*journal.rows_added(TICK, list(WROTE), [row], as_is), *book])
 
 
@@ -144,6 +144,7 @@ END: dict[str, tuple[dict[str, Stored], dict[str, Stored], bool]] = {
     "with its last news": ({"loss": 2}, {}, True),
     "a cell that was edited": ({}, {"note": "mine"}, False),
     "a cell that was edited where the run has news": ({"loss": 2}, {"loss": 7}, False),
+    "a cell that was edited to what the run says": ({"loss": 2}, {"loss": 2}, False),
     "a date that was edited": ({}, {"created": 77}, False),
 }
 

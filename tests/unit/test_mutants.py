@@ -14,8 +14,12 @@ AREAS = (
     "cells.py",
     "sync.py",
     *(
+        f"{name}.py"
+        for name in ("merge", "live", "repair", "journal", "safety", "strays", "withdraw", "undo")
+    ),
+    *(
         f"gsheet/{name}.py"
-        for name in ("writer", "batch", "marks", "reader", "notes", "finder", "destination")
+        for name in ("writer", "batch", "images", "look", "marks", "reader", "notes", "finder", "destination")
     ),
     *(f"xlsx/{name}.py" for name in ("patch", "rows", "book", "notes", "disk", "lock", "destination")),
 )

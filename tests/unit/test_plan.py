@@ -1,22 +1,21 @@
 """P1, P4: every run that qualifies gets one row, and none gets a second, whatever the sheet shows."""
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from runsheet import columns, fields, ledger, plan
+from runsheet import columns, fields, journal, ledger, plan
 from runsheet.cells import CUT
 from runsheet.columns import Header, Seen
 from runsheet.errors import SheetError
-from runsheet.model import Column, Content, Limits, Owned, Placed, RowId, Run, Scope, Shape
+from runsheet.journal import Batch, Cell, Touched
+from runsheet.model import Cells, Column, Content, Limits, Owned, Placed, RowId, Run, Scope, Shape, Stored
 from runsheet.packing import Note
 from runsheet.plan import Decision, Planner
-from runsheet.rules import Candidate, Rules, refusal
+from runsheet.rules import Candidate, Rules
 from tests.support.builders import NOW, rules, run, scope
 
-HOUR = timedelta(hours=1)
 OWNED = (Owned("run_id", 0, "run_id"), Owned("project", 1, "project"))
 SHAPE = Shape(True, False, ("run_id", "project"), OWNED)
 BARE = Shape(True, False, ("run_id",), OWNED[:1])
@@ -53,33 +52,6 @@ def build(
 
 def appended(decision: Decision) -> list[str]:
     return [row.run_id for row in decision.plan.rows]
-
-
-REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "finished": ({"state": "finished", "heartbeat": NOW}, {}, ""),
-    "failed": ({"state": "failed"}, {}, ""),
-    "killed": ({"state": "killed"}, {}, ""),
-    "running": ({"state": "running", "heartbeat": NOW - 24 * HOUR + timedelta(seconds=1)}, {}, "running"),
-    "running, dead for a day": ({"state": "running", "heartbeat": NOW - 24 * HOUR}, {}, ""),
-    "crashed, may go on": ({"state": "crashed", "heartbeat": NOW - 23 * HOUR}, {}, "crashed"),
-    "crashed, settled": ({"state": "crashed", "heartbeat": NOW - 25 * HOUR}, {}, ""),
-    "no heartbeat": ({"state": "running", "heartbeat": None, "created": NOW - 25 * HOUR}, {}, ""),
-    "no times": ({"state": "running", "heartbeat": None, "created": None}, {}, "running"),
-    "no state": ({"state": "", "heartbeat": NOW}, {}, "not settled"),
-    "no waiting": ({"state": "running", "heartbeat": NOW}, {"settle_hours": 0}, ""),
-    "clocks apart": ({"state": "running", "heartbeat": NOW + HOUR}, {"settle_hours": 0}, "running"),
-    "not in STATES": ({"state": "failed"}, {"states": frozenset({"finished"})}, "failed, not in STATES"),
-    "in STATES": ({"state": "failed"}, {"states": frozenset({"failed"})}, ""),
-    "user": ({"user": "KIM"}, {"users": frozenset({"kim"})}, ""),
-    "another user": ({"user": "lee"}, {"users": frozenset({"kim"})}, "of another user"),
-    "user gone": ({"user": None}, {"users": frozenset({"kim"})}, "of another user"),
-}
-
-
-@pytest.mark.parametrize(("changes", "more", "reason"), REFUSED.values(), ids=REFUSED)
-def test_refusal(changes: dict[str, Any], more: dict[str, Any], reason: str) -> None:
-    """A run qualifies when it has settled and the configuration wants it; else a word says why not."""
-    assert refusal(run(1, **changes), rules(**more), NOW) == reason
 
 
 A, B = scope("team/a"), scope("team/b")
@@ -221,24 +193,12 @@ def test_a_sheet_without_run_id_is_refused(shape: Shape, text: str) -> None:
         build(shape, [candidate("x")])
 
 
-DOUBLES: dict[str, tuple[list[str], list[Scope], tuple[str, ...]]] = {
-    "one": ([""], [A], ()),
-    "copied": (["", ""], [A], ("x",)),
-    "two projects": (["team/a", "team/b"], [A, B], ()),
-    "two servers": (["team/a", "team/a"], [A, OTHER_HOST], ()),
-    "copied with its project": (["team/a", "team/a"], [A], ("x",)),
-}
-
-
 @pytest.mark.parametrize("more", [[], ["new"]], ids=["nothing new", "new run"])
-@pytest.mark.parametrize(("cells", "scopes", "ids"), DOUBLES.values(), ids=DOUBLES)
-def test_doubles(cells: list[str], scopes: list[Scope], ids: tuple[str, ...], more: list[str]) -> None:
+def test_doubles(more: list[str]) -> None:
     """An id in more rows than it has runs is named, at every tick."""
-    rows = [RowId("x", project, place + 1) for place, project in enumerate(cells)]
-    decision = build(
-        SHAPE, [candidate(name, A) for name in more], rows, noted(*(candidate("x", s) for s in scopes))
-    )
-    assert decision.doubles == ids
+    rows = [RowId("x", "team/a", 1), RowId("x", "team/a", 2)]
+    decision = build(SHAPE, [candidate(name, A) for name in more], rows, noted(candidate("x", A)))
+    assert decision.doubles == ("x",)
 
 
 REQUIRED = {
@@ -294,3 +254,114 @@ def test_values_stand_under_their_columns() -> None:
     assert [{path: cell for path, cell in row.items() if cell is not None} for row in rows] == [
         {path: item.values[path] for path in header if path in item.values} for item in runs
     ]
+
+
+TICK = journal.name(NOW, "0000")
+LIVE = rules("run_id", live=True)
+FOLLOWED = Shape(True, False, ("run_id", "loss"), (Owned("run_id", 0, "run_id"), Owned("loss", 1, "loss")))
+MADE = (ledger.column("run_id", "run_id"), ledger.column("loss", "summary.loss"))
+
+
+def going(loss: float, *, settled: bool = False, **values: Any) -> Candidate:
+    """The run x in a live table."""
+    values |= {"run_id": "x", "summary.loss": loss}
+    return Candidate(scope(), "x", values, settled, "stamp2" if settled else "stamp1")
+
+
+def follow(
+    item: Candidate,
+    notes: Sequence[Note],
+    cells: Mapping[str, Stored],
+    images: Sequence[Mapping[int, Stored]] | None = None,
+    rows: Sequence[RowId] = (RowId("x", "", 1),),
+) -> Decision:
+    """One tick of the run x, whose row shows these cells."""
+    seen = Seen()
+    seen.add(item.values)
+    known = (*MADE, *noted(candidate("x")), *ledger.live([(scope(), "x", {"run_id": "x", "loss": 1})]))
+    planner = Planner(FOLLOWED, Content(tuple(rows), (*known, *notes, ledger.DONE)), [item], LIVE, seen)
+    found = {row.index: dict(cells) for row in planner.look}
+    return planner.decide(Cells(found, None if images is None else tuple(images)), TICK)
+
+
+def edits(decision: Decision) -> list[tuple[str, Stored, Stored, bool]]:
+    return [
+        (edit.key, edit.before, edit.after, edit.back)
+        for change in decision.plan.changes
+        for edit in change.cells
+    ]
+
+
+SHOWN: dict[str, Stored] = {"run_id": "x", "loss": 1}
+
+
+def test_live_rows_follow_their_runs() -> None:
+    """P2: what is new goes in, in the row where the run stands; an edit stays, and is counted."""
+    assert edits(follow(going(2), (), SHOWN)) == [("loss", 1, 2, False)]
+    kept = follow(going(2), (), SHOWN | {"loss": "mine"})
+    assert (edits(kept), kept.kept, kept.plan.nothing) == ([], 1, True)
+
+
+def test_a_live_row_without_news_is_not_read() -> None:
+    decision = follow(going(1), (), {})
+    assert (decision.plan.nothing, decision.plan.closing) == (True, ())
+
+
+def test_a_new_column_comes_with_the_cells_that_fill_it() -> None:
+    """Also when no run is new; without such a cell it waits."""
+    decision = follow(going(1, **{"config.lr": 0.1}), (), SHOWN)
+    assert [column.key for column in decision.plan.new] == ["config.lr"]
+    assert edits(decision) == [("config.lr", None, 0.1, False)]
+    assert follow(going(1, **{"config.lr": None}), (), SHOWN).plan.new == ()
+
+
+@pytest.mark.parametrize("rows", [(RowId("x", "", 1),), ()], ids=["row stands", "row deleted"])
+def test_a_run_that_settles_is_followed_no_more(rows: tuple[RowId, ...]) -> None:
+    """It is noted once, with or without a row, and nothing is changed for it."""
+    decision = follow(going(1, settled=True), (), SHOWN, rows=rows)
+    assert decision.plan.changes == ()
+    book = ledger.parse([*noted(candidate("x")), *decision.plan.notes])
+    assert book.end(scope(), "x")[:6] == ("stamp2" if rows else "")
+    again = follow(going(1, settled=True), decision.plan.notes, SHOWN, rows=rows)
+    assert again.plan.nothing
+
+
+WROTE = Touched(scope(), "x", "", 1, {"loss": Cell(0, 1)})
+PENDING = tuple(journal.cells_changed(TICK, Batch("i", {"run_id": 0, "loss": 1}, (WROTE,))))
+
+
+def test_a_write_that_met_nobody_is_noted_once() -> None:
+    """After a lost answer the images are looked at; that they are as they should be is noted."""
+    decision = follow(going(1), PENDING, SHOWN, [{0: "x", 1: 0}])
+    assert (edits(decision), decision.put_back) == ([], 0)
+    assert ledger.parse([*PENDING, *decision.plan.notes]).pending is None
+    assert follow(going(1), (*PENDING, *decision.plan.notes), SHOWN, [{0: "x", 1: 0}]).plan.nothing
+
+
+def test_a_write_that_met_a_person_is_put_right() -> None:
+    """Their edit comes back; where another row was hit, so do its cells."""
+    edited = follow(going(2), PENDING, SHOWN, [{0: "x", 1: "mine"}])
+    assert (edits(edited), edited.put_back, edited.kept) == ([("loss", 1, "mine", True)], 1, 1)
+    other = follow(going(2), PENDING, {"run_id": "z", "loss": 1}, [{0: "z", 1: 8}], [RowId("z", "", 1)])
+    assert (edits(other), other.put_back) == ([("loss", 1, 8, True)], 1)
+    gone = follow(going(2), PENDING, {"run_id": "x", "loss": 2}, [{0: "z", 1: 8}])
+    assert (edits(gone), gone.lost) == ([], 1)
+
+
+def test_a_plan_far_out_of_the_ordinary_says_so() -> None:
+    """P2: the plan is made as ever; who applies it looks at `stop` first."""
+    runs = [candidate(f"run{number}") for number in range(201)]
+    notes = (*noted(candidate("x")), ledger.DONE)
+    assert build(BARE, runs, [RowId("x", "", 1)], notes).stop.startswith("this tick would append 201 rows")
+    assert build(BARE, runs[1:], [RowId("x", "", 1)], notes).stop == ""
+
+
+def test_columns_that_vanished_are_noted_once() -> None:
+    """Two may go at once; when it has been noticed, another two are the usual again."""
+    made = tuple(ledger.column(key, key) for key in ("run_id", "a", "b", "c"))
+    notes = (*noted(candidate("x")), *made, ledger.DONE)
+    first = build(BARE, [candidate("x"), candidate("y")], [RowId("x", "", 1)], notes)
+    assert "3 of our 4 columns are gone (a, b, c)" in first.stop
+    allowed = (*notes, *first.plan.notes, *noted(candidate("y")))
+    assert ledger.parse(allowed).gone == {"a", "b", "c"}
+    assert build(BARE, [candidate("z")], [RowId("x", "", 1)], allowed).stop == ""

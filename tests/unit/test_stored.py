@@ -12,7 +12,9 @@ from runsheet.model import Foreign, Stored
 from runsheet.stored import BLANK, LONG, MARK, Digest, Kept, digest, digested, keep, kept, mark, same
 
 NORMAL = settings(max_examples=200, derandomize=True, deadline=None)
-TEXTS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(["1", "TRUE", "=1", "x" * (LONG + 1)])
+TEXTS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(
+    ["1", "TRUE", "=1", "x" * (LONG + 1)]
+)
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES: st.SearchStrategy[Stored] = (
     st.none() | st.booleans() | NUMBERS | TEXTS | st.builds(Foreign, st.just("=1") | TEXTS)

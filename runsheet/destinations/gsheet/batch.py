@@ -17,6 +17,9 @@ Json = dict[str, Any]
 PAYLOAD_BYTES = 2_000_000
 """Google recommends at most 2 MB a request."""
 
+UNBOUNDED = 1 << 40
+"""More than any request: for what has to go together, whatever Google recommends."""
+
 _EPOCH = datetime(1899, 12, 30)  # serial numbers count local days
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from runsheet import journal, repair
+from runsheet import journal, ledger, repair
 from runsheet.destinations.base import Overtaken, RowsRefused
 from runsheet.destinations.gsheet import (
     batch,
@@ -22,7 +22,6 @@ from runsheet.destinations.gsheet import (
     finder,
     images,
     marks,
-    protection,
     reader,
     removal,
     size,
@@ -31,12 +30,14 @@ from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import Google, Rejected
 from runsheet.destinations.gsheet.document import Spreadsheet, quoted
 from runsheet.destinations.gsheet.look import Looked, look
-from runsheet.destinations.gsheet.notes import NotesTab
+from runsheet.destinations.gsheet.notes import NotesTab, note_text
+from runsheet.destinations.gsheet.refused import Refused
 from runsheet.destinations.gsheet.standing import Standing
 from runsheet.destinations.gsheet.writer import Batch, Look, batches
 from runsheet.destinations.xlsx import stream
 from runsheet.errors import Changed, ServiceError, SheetError, Unanswered
 from runsheet.model import Cell, Cells, Content, Limits, Placed, Plan, RowId, Shape, Stored, Written
+from runsheet.stored import same
 
 log = logging.getLogger(__name__)
 
@@ -241,10 +242,11 @@ class GsheetDestination:
         ours = shown.get(part.before.tab or 0)
         if ours is not None:
             header = reader.header_texts(ours)
-            lost = [item.key for item in plan.owned if item.title != reader.at(header, item.index)]
+            lost = {item.key for item in plan.owned if item.title != reader.at(header, item.index)}
             if lost:
                 keys = [column.key for column in plan.columns]
-                raise Overtaken("headers changed while rows were written", frozenset(lost), part.rows, keys)
+                gone = frozenset(lost & self._replaced(plan, part, shown))
+                raise Overtaken("headers changed meanwhile", frozenset(lost), part.rows, keys, gone)
         self._thaw(part, ours or {})
         if part.changes:
             at = {owned.key: owned.index for owned in plan.owned}
@@ -252,6 +254,17 @@ class GsheetDestination:
             sheet = shown.get(images.tab_of(part.images), {})
             if not repair.intact(meant, images.images(sheet, len(part.changes))):
                 raise Unanswered("people were at work in the cells that were changed")
+
+    def _replaced(self, plan: Plan, part: Batch, shown: Mapping[int, Mapping[str, Any]]) -> set[str]:
+        """Columns of which no changed cell held what it was read to hold: others stand there now."""
+        at = {owned.key: owned.index for owned in plan.owned}
+        kept = images.images(shown.get(images.tab_of(part.images), {}), len(part.changes))
+        held: dict[str, bool] = {}
+        for change, image in zip(part.changes, kept, strict=True):
+            for edit in change.cells:
+                if edit.key in at and edit.before is not None:
+                    held[edit.key] = held.get(edit.key, False) or same(edit.before, image.get(at[edit.key]))
+        return {key for key, is_held in held.items() if not is_held}
 
     def _thaw(self, part: Batch, ours: Mapping[str, Any]) -> None:
         """Rows that are inserted among frozen ones freeze with them: somebody froze rows in that second."""
@@ -262,25 +275,51 @@ class GsheetDestination:
             self._send_anyway([batch.freeze(part.before.tab, frozen - len(part.rows))])
             raise Unanswered("rows were frozen while others were inserted among them")
 
-    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+    def remove(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> tuple[RowId, ...]:
         now: Standing = shape.token
         assert now.tab is not None, "rows stand in a tab"
+        if before := ledger.parse(content.notes or ()).removed:
+            return self._look_after(now, *before)
         taken = self._sheets.inhabited(now.tab, [row.index for row in rows])
         blank = sorted((row for row in rows if row.index not in taken), key=lambda row: -row.index)
+        if len(blank) >= now.rows - max(1, now.frozen):
+            blank = blank[1:]  # A tab keeps one row that is not frozen.
         if not blank:
             return ()
-        looked = look(self._sheets, shape, Content(), ())
-        now = replace(now, floor=looked.floor, images=looked.images)
-        indexes = [row.index for row in blank]
-        requests, name, after = removal.delete(now, indexes)
+        looked = look(self._sheets, shape, content, ())
+        now = replace(now, floor=looked.floor, images=looked.images, notes="ready")
+        requests, name = removal.delete(now, [row.index for row in blank])
+        note = note_text(now.table, ledger.removed(name, blank))
+        requests.append(batch.append_texts(marks.NOTES_TAB, [note]))
         show = (quoted(images.title(name)),)
-        found = self._send(Batch(requests, (), now, show=show, floor=True))
+        try:
+            found = self._send(Batch(requests, (), now, show=show, floor=True))
+        except SheetError as error:
+            log.warning("%s", error)
+            return ()
         kept = images.images(found.get(images.tab_of(name), {}), len(blank))
+        return self._reinsert(now, name, [(row.index, row.run_id) for row in blank], kept)
+
+    def _look_after(self, now: Standing, name: str, rows: Sequence[tuple[int, str]]) -> tuple[RowId, ...]:
+        """What became of rows whose removal got no answer."""
+        try:
+            found = self._sheets.find([{"gridRange": {"sheetId": images.tab_of(name)}}])
+        except Rejected:  # Somebody has deleted the tab.
+            found = {}
+        kept = images.images(found.get(images.tab_of(name), {}), len(rows))
+        return self._reinsert(now, name, rows, kept)
+
+    def _reinsert(
+        self, now: Standing, name: str, rows: Sequence[tuple[int, str]], kept: Sequence[repair.Image]
+    ) -> tuple[RowId, ...]:
+        """Put back rows that somebody typed into in the second they were deleted; the others, which went."""
         typed = [place for place, row in enumerate(kept) if any(cell is not None for cell in row.values())]
         if typed:
             log.info("somebody typed into %d rows in the second they were deleted: put back", len(typed))
-            self._send_anyway(removal.restore(after.tab or 0, name, typed, indexes, now.columns))
-        return tuple(row for place, row in enumerate(blank) if place not in typed)
+        again = removal.restore(now.tab or 0, name, typed, [index for index, _ in rows], now.columns)
+        done = note_text(now.table, ledger.restored(name))
+        self._send_anyway([*again, batch.append_texts(marks.NOTES_TAB, [done])])
+        return tuple(RowId(run_id, "", at) for n, (at, run_id) in enumerate(rows) if n not in typed)
 
     def _send_anyway(self, requests: list[Json]) -> None:
         """Send what overwrites nothing, whatever moved meanwhile."""
@@ -332,53 +371,15 @@ class GsheetDestination:
         try:
             return self._sheets.update(part.requests, part.show)
         except Rejected as refusal:
-            if self._moved(part.before) or (part.floor and self._rows_moved(part.before)):
+            why = Refused(self._sheets, part.before)
+            self._images = why.images
+            if why.sheet_moved() or (part.floor and why.rows_moved()):
                 raise Changed("a guard refused the batch") from refusal
-            if advice := self._advice(str(refusal), part.before.tab):
+            if advice := why.advice(str(refusal)):
                 raise SheetError(f"{advice}. Nothing was written") from refusal
             text = f"{self._sheets} does not take the rows: {refusal}"
-            raise (RowsRefused(text, part.rows) if part.rows else SheetError(text)) from refusal
-
-    def _advice(self, text: str, tab: int | None) -> str:
-        """What to do about a refusal whose reason we know, "" about others."""
-        if "number of cells" in text:
-            return f"{self._sheets} is full ({text}): move old rows to another spreadsheet"
-        if "protected" not in text:
-            return ""
-        tabs = {marks.NOTES_TAB} if tab is None else {tab, marks.NOTES_TAB}
-        found = list(protection.locked(self._sheets.protections(), tabs))
-        return (
-            f"{self._sheets} has {' and '.join(found) or f'a protected range ({text})'}, which we may not "
-            f"write: let {self._sheets.account} edit there, or remove the protection"
-        )
-
-    def _moved(self, before: Standing) -> bool:
-        """Whether the spreadsheet is not as a batch took it to be. Asked after a refusal only, since
-        what Google's text says about one is not documented."""
-        answer = self._sheets.tabs()
-        titles = {marks.tab_id(tab): tab["properties"]["title"] for tab in answer["sheets"]}
-        if marks.nonce(answer) != before.nonce or (marks.NOTES_TAB in titles) != bool(before.notes):
-            return True
-        if before.tab is None:
-            return before.title.casefold() in {title.casefold() for title in titles.values()}
-        if titles.get(before.tab) != before.title:  # renamed, or gone
-            return True
-        try:
-            header = self._sheets.header(titles[before.tab])
-        except Rejected:
-            return True
-        after = reader.standing(before.title, header, ())
-        grid = (after.rows, after.columns)
-        return _places(after) != _places(before) or grid != (before.rows, before.columns)
-
-    def _rows_moved(self, before: Standing) -> bool:
-        """Whether rows, or the tabs of images, are not as a batch took them to be."""
-        self._images = tuple(
-            tab for tab in images.TABS if tab in map(marks.tab_id, self._sheets.tabs()["sheets"])
-        )
-        found = self._sheets.find([marks.find(before.floor_id)])
-        floor = images.floor(found.get(before.tab or 0, {}), before.floor_id)
-        return floor != before.floor or set(self._images) != set(before.images)
+            some = part.rows or part.changes
+            raise (RowsRefused(text, part.rows, part.changes) if some else SheetError(text)) from refusal
 
     def probe(self) -> Iterator[str]:
         yield from self._probe_guards()
@@ -410,10 +411,6 @@ class GsheetDestination:
         if images.grid(found.get(marks.PROBE_TAB, {})) != images.PROBED:
             raise ServiceError(f"LIVE_ROWS cannot work here ({rule}: it shows something else)")
         return rule
-
-
-def _places(now: Standing) -> set[marks.Mark]:
-    return {*now.marks, *([now.end] if now.end else [])}
 
 
 def _broken_rule(rule: str, what: str) -> str:

@@ -5,7 +5,7 @@ hidden tab of its own: the *images*, at the column where they stand, a row for e
 changed. The answer to the batch shows them, and a later read does, if that answer was lost. repair.py
 says what follows from them.
 
-There are two such tabs, of which one stands at a time: a batch that puts cells back takes them from the
+Each table has two such tabs, of which one stands at a time: a batch that puts cells back takes them from the
 one while it fills the other, and a formula that is copied forth and back refers to what it referred to.
 
 The *floor* is a mark on the last row of the grid. A batch that changes cells passes only if it is where
@@ -23,19 +23,16 @@ from runsheet.repair import Image
 
 Answer = Mapping[str, Any]
 
-TABS = {1_920_298_616: 1_920_298_618, 1_920_298_617: 1_920_298_619}
-"""The sheet ids of both tabs, each with the id of a mark on its first column."""
-
 KEY_IMAGES = "runsheet.images"
 KEY_FLOOR = "runsheet.floor"
 
 IDENTITY = ("run_id", "project")
 
 
-def other(tabs: Iterable[int]) -> int:
-    """The tab that a batch fills: one that does not stand."""
-    standing = set(tabs)
-    return next((tab for tab in TABS if tab not in standing), next(iter(TABS)))
+def other(tabs: Iterable[int], standing: Iterable[int]) -> int:
+    """The tab of both that a batch fills: one that does not stand."""
+    both = list(tabs)
+    return next((tab for tab in both if tab not in set(standing)), both[0])
 
 
 def name(tab: int, stamp: str) -> str:
@@ -46,17 +43,17 @@ def name(tab: int, stamp: str) -> str:
 def tab_of(images: str) -> int:
     """The tab of images by their name; 0 for a name that makes no sense."""
     tab = images.partition(":")[0]
-    return int(tab) if tab.isascii() and tab.isdigit() and int(tab) in TABS else 0
+    return int(tab) if tab.isascii() and tab.isdigit() and len(tab) < 11 else 0
 
 
 def title(images: str) -> str:
     return f"_runsheet images {images.partition(':')[2]}"
 
 
-def make(images: str, rows: int, columns: int) -> list[Json]:
+def make(images: str, mark_id: int, rows: int, columns: int) -> list[Json]:
     """Requests that make the tab."""
     tab = tab_of(images)
-    mark = marks.create(TABS[tab], KEY_IMAGES, "", marks.column_place(tab, 0))
+    mark = marks.create(mark_id, KEY_IMAGES, "", marks.column_place(tab, 0))
     return [batch.add_tab(tab, title(images), rows, columns, hidden=True), mark]
 
 

@@ -14,7 +14,7 @@ from runsheet.destinations.gsheet.marks import Mark
 from runsheet.destinations.gsheet.standing import Standing
 from runsheet.errors import Changed
 from runsheet.journal import Batch
-from runsheet.model import Cells, Content, RowId, Shape
+from runsheet.model import Cells, Content, Foreign, RowId, Shape
 
 Sheets = Mapping[int, Mapping[str, Any]]
 
@@ -30,19 +30,25 @@ class Looked:
 
 def look(sheets: Spreadsheet, shape: Shape, content: Content, rows: Sequence[RowId]) -> Looked:
     """Read the cells of our columns in these rows, and the images of the last batch that changed cells
-    unless that is known to have met nobody. Raises Changed when a row is another by now."""
+    unless that is known to have met nobody. Rows that are not there, or whose id is a formula, are left
+    out. Raises Changed when a row is another by now."""
     now: Standing = shape.token
     pending = ledger.pending(content.notes or ())
-    found = _find(sheets, _filters(shape, rows), pending)
+    there = [row for row in rows if row.index < now.rows]
+    found = _find(sheets, _filters(shape, there), pending)
     ours = found.get(now.tab or 0, {})
-    if rows and not {*marks.column_marks(ours)} >= {*now.marks}:
+    if there and not {*marks.column_marks(ours)} >= {*now.marks}:
         raise Changed("columns were moved while they were read")
     shown = images.grid(ours)
     places = {owned.key: owned.index for owned in shape.owned}
-    cells = {row.index: {key: shown.get(row.index, {}).get(at) for key, at in places.items()} for row in rows}
-    if any(repair.text(cells[row.index].get("run_id")) != row.run_id for row in rows):
+    cells = {
+        row.index: {key: shown.get(row.index, {}).get(at) for key, at in places.items()} for row in there
+    }
+    # Whose row it is where somebody put a formula nobody can tell.
+    cells = {index: row for index, row in cells.items() if not isinstance(row.get("run_id"), Foreign)}
+    if any(repair.text(cells[row.index].get("run_id")) != row.run_id for row in there if row.index in cells):
         raise Changed("rows were moved while they were read")
-    standing = tuple(tab for tab in images.TABS if tab in found)
+    standing = tuple(tab for tab in now.image_tabs if tab in found)
     return Looked(Cells(cells, _images(found, pending)), images.floor(ours, now.floor_id), standing)
 
 
@@ -68,7 +74,7 @@ def _images(found: Sheets, pending: Batch | None) -> tuple[repair.Image, ...] | 
 def _filters(shape: Shape, rows: Sequence[RowId]) -> list[Json]:
     """One range for rows that stand together, and the look-ups."""
     now: Standing = shape.token
-    columns = [owned.index for owned in shape.owned]
+    columns = [*(owned.index for owned in shape.owned), *(mark.index for mark in now.marks)]
     edges = {"startColumnIndex": min(columns), "endColumnIndex": max(columns) + 1}
     indexes = sorted(row.index for row in rows)
     starts = indexes[:1] + [after for before, after in pairwise(indexes) if after != before + 1]
@@ -77,5 +83,5 @@ def _filters(shape: Shape, rows: Sequence[RowId]) -> list[Json]:
         {"gridRange": {"sheetId": now.tab, "startRowIndex": start, "endRowIndex": end + 1, **edges}}
         for start, end in zip(starts, ends, strict=True)
     ]
-    wanted = [*images.TABS.values(), *([now.floor_id] if now.floor_id else [])]
+    wanted = [*now.image_tabs.values(), *([now.floor_id] if now.floor_id else [])]
     return spans + [marks.find(mark) for mark in wanted]

@@ -49,6 +49,12 @@ SPARE_CHARS = 1_000
 """What we leave of it to the mark of the tab, to that of its end, and to other programs."""
 
 
+def image_tabs(table: int) -> dict[int, int]:
+    """The sheet ids of both tabs of images of a table (images.py), each with the id of a mark on its first
+    column; `table` is the id of the table's own mark."""
+    return {table + 2: table + 4, table + 3: table + 5}
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One piece of metadata on a column of a tab."""

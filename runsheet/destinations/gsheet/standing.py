@@ -39,6 +39,11 @@ class Standing:
     images: tuple[int, ...] = ()
 
     @property
+    def image_tabs(self) -> dict[int, int]:
+        """Both tabs of images of this table, each with the id of its mark."""
+        return marks.image_tabs(self.table_mark.id) if self.table_mark else {}
+
+    @property
     def floor_id(self) -> int:
         """The id of the mark on the last row: beside that of the tab's mark, so that it can be looked up."""
         return self.table_mark.id + 1 if self.table_mark else 0

@@ -83,6 +83,8 @@ def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stor
 def _parts(plan: Plan, room: int, full: int, segments: int) -> list[tuple[list[Change], list[Row]]]:
     """What goes into each batch: `room` bytes into the first, `full` into the others."""
     few = min(full, room) // (2 if plan.rows else 1)
+    if any(edit.image is not None for change in plan.changes for edit in change.cells):
+        few = batch.UNBOUNDED  # The images that they come from are gone after the batch.
     at = {owned.key: owned.index for owned in plan.owned}
     changes = list(images_of.chunks(plan.changes, few, at))
     left = room if len(changes) < 2 else full
@@ -146,7 +148,7 @@ class _Writer:
         # Adopted columns and rows right under a header have no format to inherit.
         adopted = {mark.value for mark in self.standing.marks if mark.key == marks.KEY_ADOPTED}
         for column, index in zip(self._plan.columns, self._indexes, strict=True):
-            if column.date and (first == 1 or column.key in adopted):
+            if column.date and (first == 1 or self._plan.dated or column.key in adopted):
                 requests.append(batch.dates(tab, (first, first + len(rows)), index, look.zone_name))
         return requests
 
@@ -155,13 +157,13 @@ class _Writer:
         if not changes:
             return ""
         s, tab = self.standing, self._tab()
-        fresh = images_of.other(s.images)
+        fresh = images_of.other(s.image_tabs, s.images)
         images = images_of.name(fresh, secrets.token_hex(4))
         at = {owned.key: owned.index for owned in self._plan.owned}
         floor = Mark(s.floor_id, images_of.KEY_FLOOR, "", s.rows - 1)
         requests += images_of.guard_floor(tab, s.floor, floor)
         requests += [batch.delete_tab(fresh)] if fresh in s.images else []
-        requests += images_of.make(images, len(changes), max(at.values(), default=0) + 1)
+        requests += images_of.make(images, s.image_tabs[fresh], len(changes), max(at.values(), default=0) + 1)
         requests += images_of.copies(tab, fresh, changes, at)
         pending = ledger.pending(self._plan.content.notes or ())
         held = images_of.tab_of(pending.images) if pending else 0

@@ -198,7 +198,7 @@ class XlsxDestination:
                     self._save(path, opened or self._new(plan), plan, token)
         yield Written(len(plan.rows), len(plan.changes))
 
-    def remove(self, shape: Shape, rows: Sequence[RowId]) -> tuple[RowId, ...]:
+    def remove(self, shape: Shape, content: Content, rows: Sequence[RowId]) -> tuple[RowId, ...]:
         """Rows stay where they are, blank: what refers to those below would have to be rewritten."""
         token = _token(shape)
         with translated(self._given), self._open() as opened:
