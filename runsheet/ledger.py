@@ -78,7 +78,8 @@ class Ledger:
     `ends` tells of settled runs how they stood then, `live` what was last written to the others, and
     `was` what was last written to a row before it settled, as long as that is known.
     `pending` is the last batch that changed cells, until it is known that no person was at work;
-    `removed` likewise the last one that deleted rows: its images, and the rows.
+    `removed` likewise the last one that deleted rows: its images, and the rows. `went`: ids of all rows
+    that were deleted so.
     """
 
     ids: dict[Scope, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -95,6 +96,7 @@ class Ledger:
     ticks: list[Tick] = field(default_factory=list)
     pending: Batch | None = None
     removed: tuple[str, tuple[tuple[int, str], ...]] | None = None
+    went: set[str] = field(default_factory=set)
 
     def knows(self, scope: Scope, run_id: str) -> bool:
         return run_id in self.ids.get(scope, ())
@@ -232,6 +234,7 @@ def _done(ledger: Ledger, _: str, __: str) -> None:
 def _removed(ledger: Ledger, where: str, text: str) -> None:
     with suppress(ValueError, TypeError):
         ledger.removed = (where, tuple((int(index), str(run_id)) for index, run_id in json.loads(text)))
+        ledger.went |= {run_id for _, run_id in ledger.removed[1]}
 
 
 def _restored(ledger: Ledger, where: str, _: str) -> None:

@@ -61,7 +61,8 @@ class Undone:
     """What was taken back of a tick. `emptied`: cells that are blank now or hold what they held before;
     `removed`: ids of rows that went; `standing`: ids of rows that stay, since something of a person is
     in them, or since the destination cannot delete rows there. `kept`: by run id, titles of cells that
-    somebody has changed since. `columns`: titles of columns that the tick made, which stay."""
+    somebody has changed since. `columns`: titles of columns that the tick made, which stay. `missing`: ids
+    of rows that are gone, or cannot be told from those of another run."""
 
     name: str
     emptied: int = 0
@@ -69,6 +70,7 @@ class Undone:
     standing: list[str] = field(default_factory=list)
     kept: dict[str, list[str]] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """What a person should know."""
@@ -80,6 +82,8 @@ class Undone:
         if self.standing:
             lines.append(f"rows that stay: {', '.join(self.standing)}")
         lines += [f"kept as people left them: {run_id}: {', '.join(t)}" for run_id, t in self.kept.items()]
+        if self.missing:
+            lines.append(f"not found, or not to be told from another run: {', '.join(self.missing)}")
         if self.columns:
             lines.append(f"columns that stay: {', '.join(self.columns)}")
         if self.removed or self.standing:
@@ -142,7 +146,9 @@ class _Taking:
             for item in tick.touched
             if item.scope and (row := shown.row(Who(item.scope, item.run_id)))
         ]
-        self.rows = [row for _, row in added]
+        self.rows = [row for _, row in added] + self._emptied({item.run_id for item, _ in added})
+        found_ids = {row.run_id for row in self.rows}
+        self.outcome.missing = [item.run_id for item in tick.rows if item.run_id not in found_ids]
         look = {row.index: row for _, row in (*added, *touched)}
         found = destination.cells(shape, content, list(look.values())) if look else Cells()
         self._latest = _latest(book)
@@ -152,6 +158,15 @@ class _Taking:
         for change, row in touched:
             self._restore(change.cells, row, found.rows.get(row.index, {}))
         self._look = look
+
+    def _emptied(self, shown: set[str]) -> list[RowId]:
+        """Rows that an undo of this tick has emptied, if it was ended before it could remove them."""
+        by = self._book.undone.get(self._tick.name)
+        before = [tick for tick in self._book.ticks if tick.name == by]
+        ids = {item.run_id for item in self._tick.rows} - shown - self._book.went
+        return [
+            RowId(row.run_id, "", row.index) for tick in before for row in tick.touched if row.run_id in ids
+        ]
 
     def _empty(self, item: Added, row: RowId, cells: Mapping[str, Stored]) -> None:
         """Empty what still is as it was written, by this tick or by a later one."""
@@ -255,8 +270,8 @@ def _tick(book: Ledger, wanted: str) -> Tick:
         return last
     named = [tick for tick in book.ticks if tick.name.startswith(wanted)]
     if len(named) != 1:
-        many = "no tick" if not named else f"{len(named)} ticks"
-        raise ConfigError(f"there is {many} called {wanted!r}: see runsheet history")
+        many = "is no tick" if not named else f"are {len(named)} ticks"
+        raise ConfigError(f"there {many} called {wanted!r}: see runsheet history")
     return named[0]
 
 

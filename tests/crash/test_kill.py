@@ -26,12 +26,15 @@ RUNS = 1_000
 REQUESTS = 9
 """Requests of a first sync: W&B's Viewer and one page; a token, two reads, two probes, two batches."""
 
-LIVE_REQUESTS = 12
-"""Of a tick that meets people: W&B's two; a token; header, ids, cells, sizes, a batch; and again header, ids,
-cells, a batch."""
+LIVE_REQUESTS = 16
+"""Of a tick that meets people: W&B's two, a token; then header, ids, cells and a batch, three times: the
+changes, before which the sizes are read, the repair, and that nobody was there that time."""
 
-UNDO_REQUESTS = 9
-"""Of an undo: a token; header, ids, cells, a batch; header, what else is in the rows, a batch, its images."""
+UNDO_REQUESTS = 17
+"""Of an undo: a token, reads, the batch that empties cells, reads, the batch that removes rows, images."""
+
+UNDO_BATCH = 10
+"""The request of these that empties cells."""
 
 Deed = Callable[[World], object]
 Table = dict[str, dict[str, Any]]
@@ -140,7 +143,7 @@ class Standing:
 def table(world: World) -> Table:
     """The rows by run id; each run is there once."""
     header, *rows = world.document.tab("runs").values()
-    found = {row[0]: dict(zip(header, row, strict=False)) for row in rows if row[0]}
+    found = {row[0]: dict(zip(header, row, strict=False)) for row in rows if row and row[0]}
     assert list(found) == world.ids()
     return found
 
@@ -148,7 +151,7 @@ def table(world: World) -> Table:
 def put(world: World, run_id: str, title: str, value: object) -> None:
     """A person types into a run's row, wherever it is."""
     header, *rows = world.document.tab("runs").values()
-    row = next(number for number, line in enumerate(rows, 2) if line[0] == run_id)
+    row = next(number for number, line in enumerate(rows, 2) if line[:1] == [run_id])
     world.document.tab("runs").put(f"{letters(header.index(title))}{row}", value)
 
 
@@ -235,7 +238,7 @@ def test_killed_while_a_person_sorts(world: World, live: Standing, nth: int) -> 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_people_work_undisturbed(world: World, live: Standing, deed: str) -> None:
-    """The tick makes as many requests as the kills above count, and the next one changes nothing."""
+    """The tick makes as many requests as the kills above count, and the rows stay as they are."""
     followed(world, "live").document.state = live.state
     Killer(world, deed=DEEDS[deed])
     before = len(world.wandb.requests)
@@ -244,9 +247,11 @@ def test_people_work_undisturbed(world: World, live: Standing, deed: str) -> Non
     assert "put back as they left them" in done.stdout + done.stderr
     assert len(world.wandb.requests) - before + len(world.sheets.requests) == LIVE_REQUESTS
     check_followed(world, live, deed)
-    for writes in (world.sheets.count("write") + 1,) * 2:  # That nobody was there is noted once.
-        assert forks.run(world, "--once").returncode == 0
-        assert world.sheets.count("write") == writes
+    forks.run(world, "--once")  # It may note, once, that nobody was there this time.
+    writes = world.sheets.count("write")
+    assert forks.run(world, "--once").returncode == 0
+    assert world.sheets.count("write") == writes
+    check_followed(world, live, deed)
 
 
 # --- undo --------------------------------------------------------------------------------------------
@@ -295,11 +300,10 @@ def test_undo_is_killed(world: World, undoing: Standing, nth: int, moment: str) 
     check_undone(world, undoing)
 
 
-@pytest.mark.xfail(reason="rows are found by their ids, which the first batch of the killed undo has emptied")
 def test_a_killed_undo_leaves_no_blank_rows(world: World, undoing: Standing) -> None:
     """Killed between the batch that empties cells and the one that removes rows."""
     followed(world, "undone").document.state = undoing.state
-    Killer(world, 5, "after").watch("undo", undoing.tick)
+    Killer(world, UNDO_BATCH, "after").watch("undo", undoing.tick)
     assert forks.run(world, "undo", undoing.tick).returncode == 0
     assert rest(world) == [["keep"], ["remark"]]
 

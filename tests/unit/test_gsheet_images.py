@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from runsheet.destinations.gsheet import images, marks
 from runsheet.destinations.gsheet.marks import Mark
+from runsheet.destinations.gsheet.standing import Standing
 from runsheet.model import Change, Edit, Foreign, RowId, Stored
 from tests.support.builders import scope
 
-ONE, TWO = images.TABS
+TABS = marks.image_tabs(7)
+ONE, TWO = TABS
 AT = {"run_id": 0, "project": 4, "loss": 5, "note": 7}
 
 
@@ -35,12 +37,23 @@ def span(tab: int, row: int, start: int, end: int) -> dict[str, int]:
 
 def test_two_tabs_take_turns() -> None:
     """A batch fills the tab that does not stand; the journal knows which that was."""
-    assert [images.other(tabs) for tabs in ((), (ONE,), (TWO,), (ONE, TWO))] == [ONE, TWO, ONE, ONE]
+    standing = ((), (ONE,), (TWO,), (ONE, TWO))
+    assert [images.other(TABS, tabs) for tabs in standing] == [ONE, TWO, ONE, ONE]
     name = images.name(TWO, "ab12")
     assert (images.tab_of(name), images.title(name)) == (TWO, "_runsheet images ab12")
 
 
-@pytest.mark.parametrize("name", ["", "x", "7:ab", ":ab", "１:ab", "-1:ab"])
+def test_tables_share_no_tab() -> None:
+    """Each has two tabs and marks of its own: what one table still has to look at, another leaves alone."""
+    tables = [marks.image_tabs(table) for table in (7, 100)]
+    taken = [number for tabs in tables for number in (*tabs, *tabs.values())]
+    assert len({*taken, 7, 8, 100, 101}) == 12
+    standing = Standing("runs", table_mark=marks.Table("t", 5, "runs", 7))
+    assert (standing.image_tabs, standing.floor_id) == (TABS, 8)
+    assert Standing("new").image_tabs == {}
+
+
+@pytest.mark.parametrize("name", ["", "x", "12345678901:ab", ":ab", "１:ab", "-1:ab"])
 def test_a_name_that_makes_no_sense(name: str) -> None:
     """A person wrote it: no tab, and above all none of theirs."""
     assert images.tab_of(name) == 0
@@ -48,7 +61,7 @@ def test_a_name_that_makes_no_sense(name: str) -> None:
 
 def test_the_tab_is_hidden_and_found_again() -> None:
     """It is made with its mark on column A, so a look-up finds it whatever people call it."""
-    tab, mark = images.make(images.name(ONE, "ab"), 3, 26)
+    tab, mark = images.make(images.name(ONE, "ab"), TABS[ONE], 3, 26)
     assert tab["addSheet"]["properties"] == {
         "sheetId": ONE,
         "title": "_runsheet images ab",
@@ -56,7 +69,7 @@ def test_the_tab_is_hidden_and_found_again() -> None:
         "gridProperties": {"rowCount": 3, "columnCount": 26},
     }
     data = mark["createDeveloperMetadata"]["developerMetadata"]
-    assert (data["metadataId"], data["location"]) == (images.TABS[ONE], marks.column_place(ONE, 0))
+    assert (data["metadataId"], data["location"]) == (TABS[ONE], marks.column_place(ONE, 0))
 
 
 def test_copies() -> None:

@@ -55,6 +55,16 @@ def test_a_part_of_json_fits() -> None:
     assert json.loads(packing.json_text(parts[0]))[0] == ["실험", 0]
 
 
+@pytest.mark.parametrize("text", ["a", '"', "\\", "\n", "실", "😀", "\ud83d", 'C:\\a "b"'], ids=ascii)
+def test_room_is_that_of_a_cell_that_quotes_once_more(text: str) -> None:
+    """Destinations put the JSON into JSON, and Google counts characters beyond the first 65,536 twice."""
+    items = [[text * 40, number] for number in range(99)]
+    parts = list(packing.parts(items, 1_000))
+    assert [item for part in parts for item in part] == items
+    quoted = [packing.json_text(packing.json_text(part)) for part in parts]
+    assert max(len(part.encode("utf-16-le", "surrogatepass")) // 2 for part in quoted) <= 1_004
+
+
 def test_many_words_take_few_notes() -> None:
     notes = list(packing.packed("ids", "here", (f"{number:08x}" for number in range(10_000))))
     assert [note[:2] for note in notes] == [("ids", "here")] * 4

@@ -1,6 +1,7 @@
 """P1, P4: every run that qualifies gets one row, and none gets a second, whatever the sheet shows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from runsheet.model import Cells, Column, Content, Limits, Owned, Placed, RowId,
 from runsheet.packing import Note
 from runsheet.plan import Decision, Planner
 from runsheet.rules import Candidate, Rules
+from runsheet.stored import as_is
 from tests.support.builders import NOW, rules, run, scope
 
 OWNED = (Owned("run_id", 0, "run_id"), Owned("project", 1, "project"))
@@ -268,20 +270,33 @@ def going(loss: float, *, settled: bool = False, **values: Any) -> Candidate:
     return Candidate(scope(), "x", values, settled, "stamp2" if settled else "stamp1")
 
 
-def follow(
+def planned(
     item: Candidate,
     notes: Sequence[Note],
     cells: Mapping[str, Stored],
     images: Sequence[Mapping[int, Stored]] | None = None,
     rows: Sequence[RowId] = (RowId("x", "", 1),),
-) -> Decision:
-    """One tick of the run x, whose row shows these cells."""
+    shape: Shape = FOLLOWED,
+) -> tuple[Planner, Cells]:
+    """A tick of the run x, whose row shows these cells, up to the third read."""
     seen = Seen()
     seen.add(item.values)
     known = (*MADE, *noted(candidate("x")), *ledger.live([(scope(), "x", {"run_id": "x", "loss": 1})]))
-    planner = Planner(FOLLOWED, Content(tuple(rows), (*known, *notes, ledger.DONE)), [item], LIVE, seen)
+    planner = Planner(shape, Content(tuple(rows), (*known, *notes, ledger.DONE)), [item], LIVE, seen)
     found = {row.index: dict(cells) for row in planner.look}
-    return planner.decide(Cells(found, None if images is None else tuple(images)), TICK)
+    return planner, Cells(found, None if images is None else tuple(images))
+
+
+def follow(*args: Any, **more: Any) -> Decision:
+    """What the tick decides (see `planned`) when nothing has to be put right."""
+    planner, found = planned(*args, **more)
+    return planner.decide(found, TICK)
+
+
+def mend(*args: Any, **more: Any) -> Decision | None:
+    """What the tick puts right first."""
+    planner, found = planned(*args, **more)
+    return planner.mend(found, TICK)
 
 
 def edits(decision: Decision) -> list[tuple[str, Stored, Stored, bool]]:
@@ -338,14 +353,104 @@ def test_a_write_that_met_nobody_is_noted_once() -> None:
     assert follow(going(1), (*PENDING, *decision.plan.notes), SHOWN, [{0: "x", 1: 0}]).plan.nothing
 
 
-def test_a_write_that_met_a_person_is_put_right() -> None:
-    """Their edit comes back; where another row was hit, so do its cells."""
-    edited = follow(going(2), PENDING, SHOWN, [{0: "x", 1: "mine"}])
-    assert (edits(edited), edited.put_back, edited.kept) == ([("loss", 1, "mine", True)], 1, 1)
-    other = follow(going(2), PENDING, {"run_id": "z", "loss": 1}, [{0: "z", 1: 8}], [RowId("z", "", 1)])
-    assert (edits(other), other.put_back) == ([("loss", 1, 8, True)], 1)
-    gone = follow(going(2), PENDING, {"run_id": "x", "loss": 2}, [{0: "z", 1: 8}])
-    assert (edits(gone), gone.lost) == ([], 1)
+NOBODY = [{0: "x", 1: 0}]
+EDITED = [{0: "x", 1: "mine"}]
+ANOTHER = [{0: "z", 1: 8}]
+
+
+@pytest.mark.parametrize(
+    ("notes", "images"),
+    [((), None), (PENDING, NOBODY), (PENDING, None), (PENDING, [])],
+    ids=["nothing pending", "nobody was there", "no images", "too few images"],
+)
+def test_nothing_to_put_right(notes: tuple[Note, ...], images: Any) -> None:
+    """Then there is no plan for it, and the tick goes on."""
+    assert mend(going(2), notes, SHOWN, images) is None
+
+
+def test_an_edit_in_the_second_of_a_write_comes_back() -> None:
+    """Alone: whatever else there is to write waits, since the next batch overwrites the images."""
+    news = going(2, **{"config.lr": 0.1})
+    decision = mend(news, PENDING, SHOWN, EDITED)
+    assert decision is not None
+    assert (edits(decision), decision.put_back, decision.again) == ([("loss", 1, "mine", True)], 1, True)
+    assert decision.plan.changes[0].cells[0].image == 0
+    assert (decision.plan.rows, decision.plan.new, decision.plan.notes) == ((), (), ())
+    kept = follow(going(2), ledger.written(decision.plan, (), decision.plan.changes, as_is), {"loss": "mine"})
+    assert (edits(kept), kept.kept) == ([], 1)
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["live", "settled meanwhile"])
+def test_what_a_write_into_another_row_covered_comes_back(settled: bool) -> None:
+    """And the run that was missed is known by what was written to it before."""
+    notes = (*PENDING, *(ledger.added([(scope(), "x", "stamp2 digest")]) if settled else ()))
+    shown = {"run_id": "z", "loss": 1}
+    decision = mend(going(2), notes, shown, ANOTHER, [RowId("z", "", 1), RowId("x", "", 5)])
+    assert decision is not None
+    assert (edits(decision)[-1], decision.lost) == (("loss", 1, 8, True), 0)
+    known = (*noted(candidate("x")), *ledger.live([(scope(), "x", {"run_id": "x", "loss": 1})]), *notes)
+    book = ledger.parse([*known, *decision.plan.notes])
+    assert book.base(scope(), "x") == {"run_id": "x", "loss": 0}
+
+
+def test_what_cannot_be_found_again_is_said_once() -> None:
+    """A row that is gone takes with it what would come back; nothing is looked at any more then."""
+    missed = mend(going(2), PENDING, SHOWN, ANOTHER)
+    assert missed is not None
+    assert (missed.plan.changes, missed.lost) == ((), 1)
+    assert ledger.parse([*PENDING, *missed.plan.notes]).pending is None
+    gone = (going(1), PENDING, {"run_id": "y", "loss": 1}, EDITED, [RowId("y", "", 1)])
+    decision = follow(*gone)
+    assert (mend(*gone), decision.lost) == (None, 1)
+    assert ledger.parse([*PENDING, *decision.plan.notes]).pending is None
+
+
+def test_a_sheet_without_its_header_is_still_put_right() -> None:
+    """What we did to a person's cell does not wait for them to bring the header back."""
+    bare = replace(FOLLOWED, owned=tuple(replace(item, title="") for item in FOLLOWED.owned))
+    decision = mend(going(2), PENDING, SHOWN, EDITED, shape=bare)
+    assert decision is not None
+    assert edits(decision) == [("loss", 1, "mine", True)]
+    with pytest.raises(SheetError, match="none of our headers"):
+        follow(going(2), PENDING, SHOWN, NOBODY, shape=bare)
+
+
+DATED: dict[str, tuple[Shape, tuple[Note, ...], bool]] = {
+    "a new table": (EMPTY, (), False),
+    "a table that notes its zone": (BARE, (ledger.zone("UTC"),), False),
+    "a table that does not": (BARE, (), True),
+}
+
+
+@pytest.mark.parametrize(("shape", "notes", "dated"), DATED.values(), ids=DATED)
+def test_whether_dates_have_a_zone_that_is_not_noted(
+    shape: Shape, notes: tuple[Note, ...], dated: bool
+) -> None:
+    """Where the book-keeping was lost, only the format of dates that stand there tells their zone."""
+    assert build(shape, [candidate("y")], (), notes).plan.dated is dated
+
+
+TITLED = tuple(Owned(key, index, key) for index, key in enumerate(("run_id", "name", "state", "user")))
+
+
+def titled(*titles: str, notes: tuple[Note, ...] = ()) -> Decision:
+    """A tick with a new run in a sheet whose columns show these titles."""
+    owned = tuple(replace(item, title=title) for item, title in zip(TITLED, titles, strict=True))
+    made = tuple(ledger.column(item.key, item.key) for item in TITLED)
+    shape = Shape(True, False, titles, owned)
+    wanted = rules("run_id", "name", "state", Header("user", "Who"))
+    book = (*noted(candidate("x")), *made, *notes)
+    return build(shape, [candidate("y")], [RowId("x", "", 1)], book, wanted=wanted)
+
+
+def test_a_header_with_other_titles_stops_once() -> None:
+    """P2: a row of values that was sorted or pasted into row 1 is no header; names that people accept are."""
+    assert titled("run_id", "name", "state", "Who").stop == titled("ID", "Run", "state", "Who").stop == ""
+    shown = ("run0001", "kim", "finished", "user")
+    decision = titled(*shown)
+    assert "other headers for 3 of our 4 columns ('run0001', 'kim', 'finished')" in decision.stop
+    assert titled(*shown, notes=decision.plan.notes).stop == ""
+    assert "for 4 of our 4" in titled("run_id", "name", "state", "user", notes=decision.plan.notes).stop
 
 
 def test_a_plan_far_out_of_the_ordinary_says_so() -> None:

@@ -167,11 +167,6 @@ def test_a_column_that_the_batch_made_was_blank(shown: dict[int, Stored], expect
     assert read([NEW], [shown], now) == expected
 
 
-@pytest.mark.xfail(
-    reason="repair.read takes a column that is gone for a blank cell, and plans to write there: a KeyError "
-    "of the writer in every tick from then on",
-    strict=True,
-)
 def test_a_column_that_is_gone_by_now() -> None:
     """An edit of a cell that was emptied in that second went with its column: nothing can be put back."""
     mend = read([touched("x", 1, 1, None)], [image("x", "mine")], {1: {"run_id": "x"}})

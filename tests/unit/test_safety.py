@@ -6,10 +6,12 @@ Mutants: one row more or less; a first sync that stops; a small table that stops
 import pytest
 
 from runsheet import safety
+from runsheet.columns import Choice
 from runsheet.errors import SheetError
 from runsheet.journal import Batch, Tick, Touched
 from runsheet.ledger import Ledger
 from runsheet.model import Column, Owned, Placed, Shape
+from runsheet.strays import Strays
 
 STOPS: dict[str, tuple[int, int, int, str]] = {
     # rows in the table, rows appended, rows changed, why it stops
@@ -69,6 +71,27 @@ def test_columns(gone: int, kept: int, stops: bool) -> None:
         assert ("…" in why) is (gone > 10)
 
 
+RENAMED: dict[str, tuple[int, int, bool]] = {
+    # columns with a title that is not known, columns that are there; does it stop?
+    "none": (0, 9, False),
+    "two of two": (2, 2, False),
+    "three of five": (3, 5, True),
+    "three of six": (3, 6, False),
+    "all of twelve": (12, 12, True),
+}
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["", "first sync"])
+@pytest.mark.parametrize(("other", "kept", "stops"), RENAMED.values(), ids=RENAMED)
+def test_renamed(other: int, kept: int, stops: bool, complete: bool) -> None:
+    """More than two, and more than half, at once: then row 1 may be no header; some are named."""
+    titles = [f"title {number}" for number in range(other)]
+    why = safety.stop(Ledger(complete=complete), 9, 0, 0, (), kept, titles)
+    assert bool(why) is stops
+    if stops:
+        assert f"other headers for {other} of our {kept} columns ('title 0', 'title 1', 'title 2'" in why
+
+
 def shape(*titles: str, run_id: bool = True) -> Shape:
     """Columns of ours that show these titles."""
     keys = ["run_id" if run_id else "name", *(f"k{number}" for number in range(1, len(titles)))]
@@ -99,3 +122,26 @@ def test_check(there: Shape, adopted: tuple[Placed, ...], text: str) -> None:
     with pytest.raises(SheetError, match=text) as caught:
         safety.check(there, adopted)
     assert "Nothing was written" in str(caught.value)
+
+
+MOVED = (Owned("run_id", 0, "run_id"), Owned("loss", 1, ""))
+IDS: dict[str, tuple[Shape, bool]] = {
+    "whole": (shape("run_id", "k1"), True),
+    "another header is blank": (shape("run_id", ""), True),
+    "not ours": (Shape(True, False, ("budget",)), True),
+    "its header is blank": (shape("", "k1"), False),
+    "run_id was deleted": (shape("name", "k1", run_id=False), False),
+    "run_id was cut and pasted": (Shape(True, False, ("", "loss", "run_id"), (MOVED[1],)), False),
+    "a column was cut and pasted": (Shape(True, False, ("run_id", "", "loss"), MOVED), False),
+}
+
+
+@pytest.mark.parametrize(("there", "whole"), IDS.values(), ids=IDS)
+def test_check_ids(there: Shape, whole: bool) -> None:
+    """undo and forget wait for the sync where columns of ours stand elsewhere than their marks."""
+    strays = Strays(there, Choice(()), {})
+    if whole:
+        assert safety.check_ids(there, strays) is None  # type: ignore[func-returns-value]
+        return
+    with pytest.raises(SheetError, match="let the sync run first"):
+        safety.check_ids(there, strays)

@@ -105,11 +105,6 @@ class Imaged(MemoryDestination):
         return replace(super().cells(shape, content, rows), images=({0: "x", 1: "mine"},))
 
 
-@pytest.mark.xfail(
-    reason="undo does not look at the images of the last batch: a tick that ended before its repair "
-    "is taken back, and the person's edit with it",
-    strict=True,
-)
 def test_an_edit_that_was_not_put_back_yet_survives_undo() -> None:
     """P2: a tick that changed a cell in the second a person did, and was stopped then, is undone."""
     sheet = changed(2, Cell(1, 2))
