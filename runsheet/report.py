@@ -1,7 +1,7 @@
 """What a tick did, in words: one line always, more lines where a person should look (P7)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runsheet.model import Plan, Skip
@@ -84,8 +84,7 @@ class Report:
 
     def added_line(self) -> str:
         """The ids of new rows."""
-        more = f" and {self.added - NAMED:,} more" if self.added > NAMED else ""
-        return f"added: {', '.join(self.added_ids[:NAMED])}{more}"
+        return f"added: {some(self.added_ids)}"
 
     def remarks(self) -> list[str]:
         """Lines for a person, each about something that this tick met."""
@@ -148,6 +147,12 @@ class Report:
         for skip in self.skips:
             reasons[skip.reason] += skip.count
         return +reasons
+
+
+def some(names: Sequence[str]) -> str:
+    """The first NAMED names, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def count(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from runsheet.journal import Added, Cell, Tick
 from runsheet.ledger import Ledger
 from runsheet.model import Cells, Change, Content, Edit, Plan, RowId, Scope, Shape, Stored
 from runsheet.plan import Planner
-from runsheet.report import count
+from runsheet.report import count, some
 from runsheet.rules import Rules
 from runsheet.shown import Shown, Who
 from runsheet.stored import Digest, Kept, same
@@ -78,12 +78,12 @@ class Undone:
         done += [f"{count(len(self.removed), 'row')} removed"] if self.removed else []
         lines = [f"{self.name}: {' · '.join(done)}"]
         if self.removed:
-            lines.append(f"removed: {', '.join(self.removed)}")
+            lines.append(f"removed: {some(self.removed)}")
         if self.standing:
             lines.append(f"rows that stay: {', '.join(self.standing)}")
         lines += [f"kept as people left them: {run_id}: {', '.join(t)}" for run_id, t in self.kept.items()]
         if self.missing:
-            lines.append(f"not found, or not to be told from another run: {', '.join(self.missing)}")
+            lines.append(f"not found, or not to be told from another run: {some(self.missing)}")
         if self.columns:
             lines.append(f"columns that stay: {', '.join(self.columns)}")
         if self.removed or self.standing:

@@ -8,6 +8,7 @@ SHEETS = CONTRACT + "test_gsheet_sync.py"
 GOOGLE = CONTRACT + "test_gsheet_destination.py"
 OFFICE = CONTRACT + "test_xlsx_destination.py"
 ATTACK = CONTRACT + "test_gsheet_attack.py"
+LIVE_ATTACK = CONTRACT + "test_live_attack.py"
 GSHEET, XLSX = "runsheet/destinations/gsheet/", "runsheet/destinations/xlsx/"
 
 
@@ -88,8 +89,8 @@ PLAN = (
     ),
     Mutant(
         "runsheet/sync.py",
-        "            shape = None\n",
-        "",
+        "                moves += 1\n            shape = None\n",
+        "                moves += 1\n",
         "a plan that was refused is made again from the old look at the sheet",
         (UNIT + "test_sync.py",),
     ),
@@ -118,23 +119,38 @@ LIVE = (
         (UNIT + "test_merge.py",),
     ),
     Mutant(
+        "runsheet/plan.py",
+        "Edit(key, cell.shown, cell.meant, True, cell.image)",
+        "Edit(key, cell.shown, cell.meant, False, cell.image)",
+        "what is put back is noted as ours, and written over by the next tick",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
         "runsheet/live.py",
-        "back = cell.image is not None and not verdict.ours",
-        "back = cell.image is not None",
-        "a new value is noted as one that was put back, and written again and again",
+        "key: same(later[key], value) if key in later else added.is_ours(key, value)",
+        "key: added.is_ours(key, value)",
+        "what a row was appended with counts, not what was written to it later",
         (UNIT + "test_live.py",),
     ),
     Mutant(
         "runsheet/live.py",
-        "    return cells if ours else None",
-        "    return cells",
+        "    if book.end(run.scope, run.run_id)[STAMP:] == digest(_of(columns, cells)):\n"
+        "        return dict(cells)\n",
+        "",
+        "a row that is as it was left is taken for edited when its run is resumed",
+        (UNIT + "test_live.py",),
+    ),
+    Mutant(
+        "runsheet/live.py",
+        "{key: cells[key] if mine else CHANGED for key, mine in ours.items()}",
+        "{key: cells[key] for key in ours}",
         "an edit is taken for ours when its run is resumed",
         (UNIT + "test_live.py",),
     ),
     Mutant(
         "runsheet/live.py",
-        "    last: Base = {**base, **outcome.base, **edits}",
-        "    last: Base = {**base, **outcome.base, **run.wanted}",
+        "    last: Base = {**base, **{edit.key: edit.after for edit in outcome.edits}}",
+        "    last: Base = {**base, **run.wanted}",
         "the digest of an edited row is that of a row that nobody edited",
         (UNIT + "test_live.py",),
     ),
@@ -196,10 +212,66 @@ LIVE = (
     ),
     Mutant(
         "runsheet/plan.py",
-        "        changes += self._put_back(mend)\n",
-        "",
+        "for index, backs in sorted(mend.back.items())",
+        "for index, backs in ()",
         "what a write into the wrong row covered is not put back",
         (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "(scope, run_id, {**last, **missed})",
+        "(scope, run_id, last)",
+        "a run whose row was missed counts as written",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/plan.py",
+        "else columns.names(item.key, self._choice))",
+        "else {item.title})",
+        "a row of values in row 1 is taken for the header",
+        (UNIT + "test_plan.py",),
+    ),
+    Mutant(
+        "runsheet/safety.py",
+        "max(USUAL_ROWS, usual)",
+        "USUAL_ROWS",
+        "a table that follows many runs stops at every tick",
+        (UNIT + "test_safety.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "        if mending := planner.mend(cells, self._tick):\n            return mending\n",
+        "",
+        "the next batch overwrites the images before they are used",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        "runsheet/journal.py",
+        "if left < 0 and kept_ticks:",
+        "if left < 0:",
+        "the images of a large tick are forgotten when the book-keeping is packed",
+        (UNIT + "test_ledger.py",),
+    ),
+    Mutant(
+        "runsheet/packing.py",
+        "    quoted = json_text(json_text(data))\n",
+        "    quoted = json_text(data)\n",
+        "a note is longer than a cell, and every batch is refused",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        "runsheet/withdraw.py",
+        " | (overtaken.replaced & filled.keys())",
+        "",
+        "a column that was replaced during changes is written like ours",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        "runsheet/undo.py",
+        "            if book.pending:\n",
+        "            if False:\n",
+        "undo writes over an edit that was still to be put back",
+        (UNIT + "test_undo.py",),
     ),
     Mutant(
         "runsheet/plan.py",
@@ -252,10 +324,46 @@ LIVE = (
     ),
     Mutant(
         GSHEET + "look.py",
-        'if any(repair.text(cells[row.index].get("run_id")) != row.run_id for row in rows):',
+        'if any(repair.text(cells[row.index].get("run_id")) != row.run_id '
+        "for row in there if row.index in cells):",
         "if False:",
         "a row that was sorted while it was read is followed as another",
         (CONTRACT + "test_live_gsheet.py",),
+    ),
+    Mutant(
+        GSHEET + "look.py",
+        "there = [row for row in rows if row.index < now.rows]",
+        "there = list(rows)",
+        "rows that were deleted down to the edge of the grid stop every tick",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "look.py",
+        'if not isinstance(row.get("run_id"), Foreign)}',
+        "}",
+        "a formula in run_id stops every tick",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "marks.py",
+        "return {table + 2: table + 4, table + 3: table + 5}",
+        "return {2: 4, 3: 5}",
+        "a tick of one table deletes the images of another",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "refused.py",
+        "ours = {marks.NOTES_TAB, *self.images,",
+        "ours = {marks.NOTES_TAB,",
+        "a protected tab of images is not named",
+        (LIVE_ATTACK,),
+    ),
+    Mutant(
+        GSHEET + "destination.py",
+        "        requests.append(batch.append_texts(marks.NOTES_TAB, [note]))\n",
+        "",
+        "a row that was typed into is gone when the answer to its deletion is lost",
+        (LIVE_ATTACK,),
     ),
     Mutant(
         GSHEET + "removal.py",

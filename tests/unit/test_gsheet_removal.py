@@ -1,6 +1,7 @@
 """P2: a row into which a person typed in the second it was deleted stands again where it stood.
 
-Mutants: a place counted twice; rows restored from another's image; no guard on the floor; the images of the batch before left standing.
+Mutants: a place counted twice; rows restored from another's image; no guard on the
+floor; the images of the batch before left standing.
 """
 
 from typing import Any
@@ -71,7 +72,7 @@ def test_rows_that_were_not_blank_stand_where_they_stood(data: st.DataObject, co
 
 @pytest.mark.parametrize("standing_tabs", [(), (ONE,), (TWO,), (ONE, TWO)], ids=len)
 def test_rows_are_deleted_only_as_they_were_read(standing_tabs: tuple[int, ...]) -> None:
-    """Nonce, columns and floor are guarded before anything is copied or deleted; one tab of images is left."""
+    """Nonce, columns and floor are guarded first; of the tabs of images one is left."""
     now = standing(9, images=standing_tabs)
     requests, name = removal.delete(now, [7, 4])
     guards = removal.passport(now)
@@ -83,7 +84,7 @@ def test_rows_are_deleted_only_as_they_were_read(standing_tabs: tuple[int, ...])
         *images.guard_floor(TAB, now.floor, Mark(TABLE.id + 1, images.KEY_FLOOR, "", 8)),
     ]
     grid = Grid([f"row {index}" for index in range(9)])
-    grid.tabs |= dict.fromkeys(standing_tabs, ["of the batch before"])
+    grid.tabs |= {number: ["of the batch before"] for number in standing_tabs}
     grid.apply(requests)
     assert grid.tabs.keys() == {TAB, images.tab_of(name)}
     assert grid.tabs[images.tab_of(name)] == ["row 7", "row 4"]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from runsheet import journal, ledger, live
+from runsheet.journal import Batch, Cell, Touched
 from runsheet.ledger import Ledger
 from runsheet.live import STAMP, Follower, Outcome, stamp
-from runsheet.journal import Batch, Cell, Touched
 from runsheet.model import Column, Foreign, Row, Stored
 from runsheet.packing import Note
 from runsheet.stored import CHANGED, LONG, as_is, same
@@ -203,7 +203,7 @@ def test_a_row_that_followed_its_run_and_is_as_it_was_left() -> None:
 
 
 def test_the_row_as_a_whole_counts_first() -> None:
-    """What is known by cell may be older than the row: as long as that is as it was left, nobody was there."""
+    """What is known by cell may be older than the row: if that is as it was left, nobody was there."""
     wrote = ledger.live([(scope(), "x", WROTE)])
     book = ledger.parse([*known(), *wrote, *known(live.end(follower(True, loss=2), COLUMNS))])
     outcome = follow(follower(False, "stamp2", loss=9), shown(loss=2), book)
