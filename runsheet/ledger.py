@@ -2,7 +2,7 @@
 last written to rows that follow a run.
 
 It is kept as text rows `(kind, where, text)` in the hidden tab `_runsheet`, so that every
-destination stores it alike and two machines agree. Rows are only ever appended; `compact`
+destination stores it alike and two machines agree. Rows are only ever appended; compaction.py
 packs many into few. Pure: no I/O.
 
     ids       scope    ids ever appended, separated by blanks, quoted as in a URL; after a colon, if
@@ -55,16 +55,6 @@ from runsheet.stored import Kept, Stores, keep, kept
 
 HEADER: Note = ("runsheet", "book-keeping, written by the sync: please leave it", "")
 """First row of the tab, for people who unhide it."""
-
-COMPACT_ROWS = 400
-"""More rows than this are packed together at the next write, if that halves them."""
-
-COMPACT_CHARS = 1_000_000
-"""So are texts of more characters."""
-
-WAS_CHARS = 50_000
-"""As much is kept of what was written to rows that have settled: runs that are resumed are mostly
-resumed soon, and then each cell counts and not the row as a whole."""
 
 Base = dict[str, Kept]
 """What was last written to the cells of a row, by key."""
@@ -232,7 +222,7 @@ def _done(ledger: Ledger, _: str, __: str) -> None:
 
 
 def _removed(ledger: Ledger, where: str, text: str) -> None:
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError, RecursionError):
         ledger.removed = (where, tuple((int(index), str(run_id)) for index, run_id in json.loads(text)))
         ledger.went |= {run_id for _, run_id in ledger.removed[1]}
 
@@ -390,70 +380,3 @@ DONE: Note = ("done", "", "")
 def forget(ids: Iterable[str]) -> list[Note]:
     """The notes that let deleted runs back in."""
     return list(packed("forget", "", map(word, ids)))
-
-
-def compact(notes: Sequence[Note]) -> list[Note] | None:
-    """The same book-keeping in fewer rows, with the journal of the last ticks; None when it is short
-    enough as it is.
-
-    Rows that parse() passes over are kept, in their order, at the end.
-    """
-    size = sum(len(triple(note)[2]) for note in notes)
-    if len(notes) <= COMPACT_ROWS and size <= COMPACT_CHARS:
-        return None
-    short = _compacted(notes)
-    if len(short) * 2 <= len(notes) or sum(len(triple(note)[2]) for note in short) * 2 <= size:
-        return short
-    return None
-
-
-def _compacted(notes: Sequence[Note]) -> list[Note]:
-    ledger = parse(notes)
-    short = journal.newest(notes)
-    known = [
-        (scope, run_id, ledger.end(scope, run_id))
-        for scope in sorted(ledger.ids)
-        for run_id in sorted(ledger.ids[scope])
-    ]
-    short += added(known) + _settled_last(ledger)
-    short += live(
-        (scope, run_id, rows[run_id]) for scope, rows in sorted(ledger.live.items()) for run_id in rows
-    )
-    for project, ids in sorted(ledger.found.items()):
-        short += packed("found", word(project), map(word, sorted(ids)))
-    short += [column(key, path) for key, path in ledger.columns.items()]
-    short += [title(key, text) for key, text in ledger.titles.items()]
-    short += [gone(key) for key in sorted(ledger.gone)]
-    ticks = {tick.name for tick in journal.parse(short)}
-    short += [undone(tick, by) for tick, by in ledger.undone.items() if tick in ticks]
-    short += [zone(ledger.zone)] if ledger.zone else []
-    short += [DONE] if ledger.complete else []
-    if ledger.removed:
-        short.append(removed(ledger.removed[0], (RowId(run_id, "", at) for at, run_id in ledger.removed[1])))
-    last = parse(short).pending
-    if last and not ledger.pending:
-        short.append(checked(last))
-    return [*short, *(note for note in notes if not _is_read(note))]
-
-
-def _settled_last(ledger: Ledger) -> list[Note]:
-    """What was last written to the rows that settled last, as far as WAS_CHARS go."""
-    notes: list[Note] = []
-    left = WAS_CHARS
-    for (scope, run_id), base in reversed(ledger.was.items()):
-        if ledger.base(scope, run_id) is not None or not ledger.knows(scope, run_id):
-            continue
-        again = [*live([(scope, run_id, base)]), *added([(scope, run_id, ledger.end(scope, run_id))])]
-        left -= sum(len(triple(note)[2]) for note in again)
-        if left < 0:
-            break
-        notes = [*again, *notes]
-    return notes
-
-
-def _is_read(note: Note) -> bool:
-    """Whether parse() takes something from a note."""
-    return triple(note)[0] in _MARKERS or parse([note]) != Ledger()
-
-
-_MARKERS = frozenset({"start", "forget", "gone", "checked", "tick", "restored"})

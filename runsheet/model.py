@@ -133,7 +133,8 @@ class Shape:
     which `content` and `apply` need and nobody else looks into. `made`: fingerprints (columns.py)
     of the keys of all columns ever made here, as far as the destination knows without its
     book-keeping; none in a worksheet that is empty. `hollow`: the worksheet has been ours and holds
-    something, but nothing in any column of ours, header included, or those are all gone.
+    something, but nothing in any column of ours, header included, or those are all gone. `moved`: columns
+    of ours stand elsewhere than their marks, which have to follow.
     """
 
     exists: bool
@@ -143,6 +144,7 @@ class Shape:
     token: Any = None
     made: frozenset[str] = frozenset()
     hollow: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,8 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """True when applying the plan would write nothing."""
-        return not (self.rows or self.new or self.adopted or self.changes or self.dropped or self.notes)
+        structure = self.new or self.adopted or self.dropped or self.shape.moved
+        return not (structure or self.rows or self.changes or self.notes)
 
 
 @dataclass(frozen=True, slots=True)

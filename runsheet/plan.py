@@ -271,12 +271,8 @@ class Planner:
     def _stop(self, changes: Sequence[Change]) -> str:
         """Why the plan is far out of the ordinary, "" if it is not."""
         owned, known = self._shape.owned, self._book.titles
-        renamed = [
-            item.title
-            for item in owned
-            if item.title
-            not in ({known[item.key]} if item.key in known else columns.names(item.key, self._choice))
-        ]
+        names = {item.key: {known.get(item.key), *columns.names(item.key, self._choice)} for item in owned}
+        renamed = [item.title for item in owned if item.title not in names[item.key]]
         return safety.stop(
             self._book,
             len(self._rows),

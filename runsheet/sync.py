@@ -182,7 +182,8 @@ class _Writing:
             return shape, content, adopted
         filled = self._destination.content(withdraw.questioned(shape, strays.keys)).blank
         owned, adopted = strays.found(filled), adopted or strays.ids()
-        shape = replace(shape, owned=owned, hollow=shape.hollow and owned == shape.owned)
+        moved = owned != shape.owned
+        shape = replace(shape, owned=owned, hollow=shape.hollow and not moved, moved=moved)
         return shape, self._destination.content(shape, adopted), adopted
 
     def run(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:

@@ -190,8 +190,8 @@ LIVE = (
         (UNIT + "test_ledger.py",),
     ),
     Mutant(
-        "runsheet/ledger.py",
-        "    if last and not ledger.pending:",
+        "runsheet/compaction.py",
+        "    if last and not book.pending:",
         "    if False:",
         "a batch that met nobody is looked at again once the book-keeping is packed",
         (UNIT + "test_ledger.py",),
@@ -226,8 +226,8 @@ LIVE = (
     ),
     Mutant(
         "runsheet/plan.py",
-        "else columns.names(item.key, self._choice))",
-        "else {item.title})",
+        "*columns.names(item.key, self._choice)}",
+        "item.title}",
         "a row of values in row 1 is taken for the header",
         (UNIT + "test_plan.py",),
     ),

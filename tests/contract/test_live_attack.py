@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from runsheet import journal, ledger, sync
+from runsheet import compaction, journal, ledger, sync
 from runsheet import undo as undoing
 from runsheet.destinations.xlsx import XlsxDestination
 from runsheet.errors import RunsheetError, SafetyStop, ServiceError, SheetError
@@ -207,14 +207,14 @@ def test_a_run_that_is_resumed_after_its_book_keeping_was_packed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P2: a row that is as it was left is live again although the journal of its changes is gone."""
-    monkeypatch.setattr(ledger, "WAS_CHARS", 0)
+    monkeypatch.setattr(compaction, "WAS_CHARS", 0)
     monkeypatch.setattr(journal, "TICKS", 3)
     old = [run(n) for n in range(100, 115)]
     for runs in ([running(0, 0.5)], [running(0, 0.25)], [done(0, 0.125)]):
         desk.tick(runs, LIVE)
     with monkeypatch.context() as packing:
-        packing.setattr(ledger, "COMPACT_ROWS", 0)
-        packing.setattr(ledger, "COMPACT_CHARS", 0)
+        packing.setattr(compaction, "COMPACT_ROWS", 0)
+        packing.setattr(compaction, "COMPACT_CHARS", 0)
         for count in range(len(old)):
             desk.tick([done(0, 0.125), *old[: count + 1]], LIVE)
     sheet = desk.connect()

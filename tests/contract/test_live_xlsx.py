@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from runsheet import journal, ledger
+from runsheet import compaction, journal, ledger
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import XlsxDestination
 from runsheet.ledger import Ledger
@@ -161,8 +161,8 @@ def test_a_resumed_run_whose_row_a_person_changed(desk: Desk) -> None:
 
 def test_a_run_that_is_resumed_long_after(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the journal has forgotten the row nobody can tell in which cell: all of it stays as it is."""
-    monkeypatch.setattr(ledger, "COMPACT_ROWS", 0)
-    monkeypatch.setattr(ledger, "WAS_CHARS", 0)
+    monkeypatch.setattr(compaction, "COMPACT_ROWS", 0)
+    monkeypatch.setattr(compaction, "WAS_CHARS", 0)
     monkeypatch.setattr(journal, "TICKS", 0)
     desk.tick(going(state="finished"))
     desk.tick(going(state="finished"), going(2, state="finished"))

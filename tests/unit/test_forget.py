@@ -2,7 +2,7 @@
 
 import pytest
 
-from runsheet import ledger
+from runsheet import compaction, ledger
 from runsheet.destinations.memory import MemoryDestination, MemorySheet
 from runsheet.forget import Forgotten, forget
 from tests.support.builders import run, tick
@@ -47,9 +47,9 @@ def test_others_are_told(sheet: MemorySheet) -> None:
 
 def test_it_outlives_packing() -> None:
     """A run that was forgotten and added again is known after the book-keeping was packed."""
-    many = [("ids", "wandb h p", f"id{number}") for number in range(ledger.COMPACT_ROWS)]
+    many = [("ids", "wandb h p", f"id{number}") for number in range(compaction.COMPACT_ROWS)]
     notes = [*many, *ledger.forget(["id1", "id2"]), ("ids", "wandb h p", "id1")]
-    packed = ledger.compact(notes)
+    packed = compaction.compact(notes)
     assert packed
     assert ledger.parse(packed) == ledger.parse(notes)
     (known,) = ledger.parse(packed).ids.values()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runsheet import ledger
+from runsheet import compaction, ledger
 from runsheet.destinations.gsheet import marks, reader
 from runsheet.packing import Note
 
@@ -40,7 +40,7 @@ class NotesTab:
         """What the tab should hold instead: the notes of one table packed, everything else as it is.
         () when it should stay as it is."""
         kept = [text for text in self._texts if text and text != NOTES_HEADER]
-        packed = ledger.compact(self.of(table))
+        packed = compaction.compact(self.of(table))
         if packed is None:
             return tuple(kept) if self.moved else ()
         others = [text for text in kept if not _is_of(text, table)]

@@ -8,7 +8,7 @@ holds goes on in the cells behind that.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runsheet import ledger
+from runsheet import compaction, ledger
 from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx.book import MARK, NOTES, Book
 from runsheet.destinations.xlsx.cell_xml import Calendar, render
@@ -81,7 +81,7 @@ def part(notes: Notes, rows: list[Note]) -> bytes:
     """The tab's part: the heading, other tables' rows, our marks, then our rows, packed when they
     have become many."""
     marks = [(_KIND, f"_rs_{number}", notes.marks[number]) for number in sorted(notes.marks)]
-    ours = [_cut(row, notes.table) for row in (*marks, *(ledger.compact(rows) or rows))]
+    ours = [_cut(row, notes.table) for row in (*marks, *(compaction.compact(rows) or rows))]
     return b"".join(_part([*notes.others, *ours]))
 
 
