@@ -8,6 +8,7 @@ UTF-8; no fallback; the user filter left out; requests without Viewer; a fixed p
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from runsheet.errors import (
 from runsheet.model import Run as Found
 from runsheet.model import Scope
 from runsheet.sources.base import Query, Source
-from runsheet.sources.wandb_api import WandbSource
+from runsheet.sources.wandb_api import WandbSource, session
 from tests.contract.source_contract import QuickClock, SourceContract, split
 from tests.support.wandb import Fault, Run, User, WandbServer
 
@@ -573,6 +574,20 @@ class TestHousekeeping:
         source = make()
         ids(source)
         assert len(children()) == 1
+        source.close()
+        assert children() == []
+
+    def test_a_helper_process_that_does_not_end_is_killed(
+        self, server: WandbServer, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The client would wait for it without bounds, and the daemon with it."""
+        monkeypatch.setattr(session, "HELPER_SECONDS", 0.2)
+        server.add_runs("team", "proj", 3)
+        source = make()
+        ids(source)
+        helper = session._helper(sys.modules["wandb"])
+        assert helper is not None
+        helper.send_signal(signal.SIGSTOP)
         source.close()
         assert children() == []
 

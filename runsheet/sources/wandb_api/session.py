@@ -19,6 +19,9 @@ from types import ModuleType
 
 from runsheet.errors import MissingPackage
 
+HELPER_SECONDS = 10.0
+"""A helper process that does not end by itself in this time is killed."""
+
 SERVICE = "WANDB_SERVICE"
 """Where the client tells child processes the address of its helper process. Inherited, it would
 tie us to the helper of whoever started us, which ends with them."""
@@ -83,9 +86,16 @@ class Session:
         if wandb is None or self._shared:
             return
         helper = _helper(wandb)
+        # The client waits for the helper's end without bounds.
+        impatient = threading.Timer(HELPER_SECONDS, helper.kill) if helper else None
+        if impatient:
+            impatient.daemon = True
+            impatient.start()
         # ConnectionResetError comes from a helper that died, SystemExit from one that ended badly.
         with contextlib.suppress(Exception, SystemExit):
             wandb.teardown()
+        if impatient:
+            impatient.cancel()
         os.environ.pop(SERVICE, None)
         if helper is not None and helper.poll() is None:
             # After a broken connection the client does not end it: one would be left at each tick.
