@@ -15,6 +15,10 @@ ARGS    ?=
 # `make chaos EXAMPLES=5000`; `make mutants WORD=xlsx` takes those whose file or description has the word.
 EXAMPLES ?= 2000
 WORD    ?=
+# `make bench WORD=ticks` takes those whose name has the word; `ROWS=2000` makes no larger table, QUICK=1
+# none of more than 10,000 rows.
+ROWS    ?= $(if $(QUICK),10000,100000)
+QUICK   ?=
 
 # Stamps of what has been set up. Another version of Python begins afresh.
 made    := $(VENV)/.made-$(version)
@@ -22,7 +26,7 @@ run     := $(VENV)/.run-$(version)
 dev     := $(VENV)/.dev-$(version)
 pins    := pyproject.toml requirements.txt requirements-dev.txt
 
-.PHONY: help demo test test-all test-others chaos mutants check format install pins clean
+.PHONY: help demo test test-all test-others chaos mutants bench check format install pins clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -53,6 +57,9 @@ chaos: $(dev) ## both destinations under attack: thousands of new examples, and 
 mutants: $(dev) ## puts each deliberate fault into a copy of the code: the tests have to catch it
 	$(python) -m tests.mutants $(WORD)
 
+bench: $(dev) ## a table of what is measured and what must be reached: benchmarks/README.md
+	$(python) -m benchmarks $(WORD) --rows $(ROWS)
+
 test-others:
 	@for found in $(others); do \
 		echo "== the tests on $$($$found --version)"; \
@@ -70,7 +77,7 @@ others = $(shell for minor in 3.11 3.12 3.13; do \
 check: $(dev) ## lint, format and types
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy runsheet examples wandb_spreadsheet_sync.py
+	$(python) -m mypy runsheet examples benchmarks wandb_spreadsheet_sync.py
 
 format: $(dev) ## format the code
 	$(python) -m ruff check --fix-only .
@@ -89,7 +96,7 @@ pins: ## renew requirements.txt and requirements-dev.txt from the ranges in pypr
 
 clean: ## remove what these commands made, but for runs.xlsx
 	rm -rf .venv .venv-* build demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find runsheet tests examples -name __pycache__ -prune -exec rm -rf {} +
+	find runsheet tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(made):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

@@ -5,9 +5,9 @@ A *spec* is a name and, after a colon, where: `folders:/data/runs`, `xlsx:runs.x
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runsheet import projects
 from runsheet.backup import Backups
@@ -15,9 +15,14 @@ from runsheet.clock import Clock
 from runsheet.config import Config
 from runsheet.destinations.base import Destination
 from runsheet.errors import ConfigError, MissingPackage
+from runsheet.pace import Paces
 from runsheet.sources.base import Source
 
 T = TypeVar("T")
+
+WANDB_PACE = (200, 20.0)
+"""Requests to W&B in so many seconds, by all projects: ten a second, and 200 at once. A tick makes about
+three for a project, so that only dozens of projects feel it, or a loop that should not be one."""
 
 BACKUP_VARIABLE = "RUNSHEET_BACKUP_DIR"
 """The environment variable that says where backups go unless config.json does, as in the image."""
@@ -27,7 +32,8 @@ BACKUP_VARIABLE = "RUNSHEET_BACKUP_DIR"
 class Setup:
     """Everything that a backend is made from. Flags of the command line win over `config`.
 
-    `folder` is where config.json lies: paths in it are relative to it.
+    `folder` is where config.json lies: paths in it are relative to it. `memo` is what backends remember from
+    one tick to the next, and the paces that they share: a process hands in one and the same each time.
     """
 
     config: Config
@@ -39,6 +45,13 @@ class Setup:
     host: str = ""
     source: str = ""
     destination: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def paces(self) -> Paces:
+        """How fast each service may be asked by this process."""
+        paces: Paces = self.memo.setdefault("paces", Paces(self.clock))
+        return paces
 
 
 def source(setup: Setup) -> Source:
@@ -73,7 +86,10 @@ def _wandb(setup: Setup, _where: str) -> Source:
     from runsheet.sources.wandb_folders import newest
 
     named = projects.chosen(setup.projects, setup.config, setup.environ, lambda: newest("."))
-    return WandbSource(named, host=setup.host, clock=setup.clock, allow_http=setup.config.ALLOW_HTTP)
+    pace = setup.paces.of("W&B", setup.host, *WANDB_PACE)  # A process has one login at a host.
+    return WandbSource(
+        named, host=setup.host, clock=setup.clock, allow_http=setup.config.ALLOW_HTTP, pace=pace.take
+    )
 
 
 def _folders(setup: Setup, where: str) -> Source:
@@ -94,7 +110,7 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
     scopes += [SCOPE_COPIES] if config.DRIVE_COPY else []
     endpoint = config.GOOGLE_API_ENDPOINT or setup.environ.get("GOOGLE_API_ENDPOINT", "")
     credentials = load_key(_beside(setup, config.GCP_JSON), scopes)
-    client = Google(credentials, setup.clock, endpoint, config.ALLOW_HTTP)
+    client = Google(credentials, setup.clock, endpoint, config.ALLOW_HTTP, paces=setup.paces)
     return GsheetDestination(
         client,
         name,
@@ -102,6 +118,7 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
         zone=config.zone,
         zone_name=config.TIMEZONE,
         drive_copy=config.DRIVE_COPY,
+        memo=setup.memo,
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
+from runsheet import files
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination
 from runsheet.errors import RunsheetError, ServiceError, Stopped
@@ -107,7 +108,7 @@ class Backups:
             with suppress(OSError):
                 new.unlink()
             raise
-        _flush(self.folder)
+        files.flush_folder(self.folder)
         return path
 
     def _prune(self, series: "Series", path: Path) -> str:
@@ -183,13 +184,3 @@ def safe(name: str) -> str:
 def short_hash(text: str) -> str:
     """Eight digits that tell texts apart."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def _flush(folder: Path) -> None:
-    """Make sure that the rename is on the disk; some network drives cannot."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -5,10 +5,10 @@ such as a logged image.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from runsheet.model import Cell
@@ -18,6 +18,9 @@ EXACT_INT = 2**53
 
 CUT = "… [cut: {total} characters]"
 """Ends a text that a cell cannot hold."""
+
+FLAT = frozenset({str, int, float, bool, list, type(None)})
+"""The types that JSON has besides objects."""
 
 # C0, DEL and C1 controls except tab and newline; lone surrogates; the two code points that XML
 # forbids. Format characters (joiners, direction marks) stay: scripts and emoji need them.
@@ -41,8 +44,8 @@ def text(value: str) -> str:
 def number(value: float) -> Cell:
     """A number, None for NaN and infinities, and exact text for integers beyond 2^53."""
     if isinstance(value, int):
-        return value if -EXACT_INT <= value <= EXACT_INT else _digits(value)
-    return value if math.isfinite(value) else None
+        return value if abs(value) <= EXACT_INT else _digits(value)
+    return value if isfinite(value) else None
 
 
 def clean(value: Any) -> Cell:
@@ -54,16 +57,20 @@ def clean(value: Any) -> Cell:
     - a list of scalars -> "1, 2, 3"; any other list -> JSON
     - media (a mapping with `_type`) -> a Mark such as "[histogram]"
     """
+    if type(value) is float:  # This is the hottest place of a first sync, and most values are numbers.
+        return value if isfinite(value) else None
+    if type(value) is int and abs(value) <= EXACT_INT:
+        return value
     if isinstance(value, str):
         return None if value in _NOT_A_NUMBER else text(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
         return number(value)
-    if isinstance(value, Mapping):
-        return media(value) if "_type" in value else _json(value)
     if isinstance(value, (list, tuple)):
         return _list(value)
+    if isinstance(value, Mapping):
+        return media(value) if "_type" in value else _json(value)
     return text(str(value))
 
 
@@ -110,7 +117,7 @@ def _list(values: Sequence[Any]) -> Cell:
     if not values:
         return "[]"
     if all(value is None or isinstance(value, (str, int, float)) for value in values):
-        return ", ".join(_word(value) for value in values)
+        return ", ".join(map(_word, values))
     if all(isinstance(value, Mapping) and "_type" in value for value in values):
         return Mark(f"{media(values[0])} × {len(values)}")
     return _json(values)
@@ -121,8 +128,9 @@ def _word(value: str | float | None) -> str:
         return ""
     if isinstance(value, str):
         return text(value)
-    shown = number(value)
-    return json.dumps(value) if shown is None else str(shown)  # NaN, as W&B's JSON spells it
+    if isinstance(value, int):
+        return _digits(value)
+    return str(value) if isfinite(value) else json.dumps(value)  # NaN, as W&B's JSON spells it
 
 
 def _digits(value: int) -> str:

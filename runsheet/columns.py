@@ -56,11 +56,13 @@ class Seen:
     marks: Counter[str] = field(default_factory=Counter)
 
     def add(self, values: Values) -> None:
-        for path, cell in values.items():
-            if isinstance(cell, cells.Mark):
-                self.marks[path] += 1
-            else:
-                self.filled[path] += 1
+        if cells.Mark in map(type, values.values()):
+            marked = [path for path, cell in values.items() if type(cell) is cells.Mark]
+            self.marks.update(marked)
+            values = values.copy()
+            for path in marked:
+                del values[path]
+        self.filled.update(values.keys())
 
     def __contains__(self, path: str) -> bool:
         return path in self.filled or path in self.marks

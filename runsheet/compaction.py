@@ -54,6 +54,7 @@ def _compacted(notes: Sequence[Note]) -> list[Note]:
     short += [ledger.undone(tick, by) for tick, by in book.undone.items() if tick in ticks]
     short += [ledger.zone(book.zone)] if book.zone else []
     short += [ledger.DONE] if book.complete else []
+    short += [ledger.watermarks(book.watermarks)] if book.watermarks else []
     if book.removed:
         images, rows = book.removed
         short.append(ledger.removed(images, (RowId(run_id, "", at) for at, run_id in rows)))
@@ -84,4 +85,4 @@ def _is_read(note: Note) -> bool:
     return triple(note)[0] in _MARKERS or ledger.parse([note]) != Ledger()
 
 
-_MARKERS = frozenset({"start", "forget", "gone", "checked", "tick", "restored"})
+_MARKERS = frozenset({"start", "forget", "gone", "checked", "tick", "restored", ledger.WATERMARKS})

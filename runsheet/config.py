@@ -63,6 +63,9 @@ class Config(BaseModel):
     BACKUP_KEEP: int = Field(14, ge=1, description="a whole number from 1 on")
     DRIVE_COPY: bool = Field(False, description="true or false")
     LIVE_ROWS: bool = Field(False, description="true or false")
+    FULL_LISTING_HOURS: float = Field(
+        6.0, ge=0, allow_inf_nan=False, description="a number of hours from 0 on"
+    )
     GOOGLE_API_ENDPOINT: str = Field("", description="a URL that replaces Google's, or nothing")
     SOURCE: str = Field("wandb", pattern=r"^(wandb|folders(:.*)?)$", description="wandb or folders[:DIR]")
     DESTINATION: str = Field("gsheet", pattern=r"^(gsheet|xlsx(:.*)?)$", description="gsheet or xlsx[:FILE]")

@@ -6,6 +6,7 @@ Pure.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +19,9 @@ SUMMARY = "summary."
 PATH_CHARS = 250
 """The longest path. Longer ones are cut and told apart by a digest: a column's mark holds its path,
 and Google Sheets keeps 30,000 characters of marks in a sheet, enough for 100 columns of this length."""
+
+PREFIXES, KEYS = 256, 1_000
+"""How many prefixes are remembered, and keys under each, whose paths need not be made anew for each run."""
 
 Values = dict[str, Cell]
 """The cells of one run by path; paths without a value are left out."""
@@ -61,11 +65,7 @@ def values(run: Run, names: Mapping[str, str]) -> Values:
     Raises nothing on any config or summary that JSON can express: a value that makes no cell
     (None, NaN, an empty text or mapping) is left out.
     """
-    found: Values = {}
-    for key, read in BUILTIN.items():
-        cell = read(run)
-        if cell is not None and cell != "":
-            found[key] = cell
+    found: Values = {key: cell for key, read in BUILTIN.items() if (cell := read(run)) or cell == 0}
     if run.user is not None and run.user in names:
         found["name"] = cells.text(names[run.user])
     _leaves(CONFIG, run.config, found)
@@ -82,14 +82,34 @@ def _leaves(prefix: str, mapping: Mapping[Any, Any], found: Values) -> None:
     waiting = [(prefix, mapping)]
     while waiting:
         prefix, mapping = waiting.pop()
+        paths = _known(prefix) if len(prefix) <= PATH_CHARS else _Paths(prefix)
         nested: list[tuple[str, Mapping[Any, Any]]] = []
         for key, value in mapping.items():
-            path = prefix + cells.text(str(key))
-            if isinstance(value, Mapping) and "_type" not in value:
-                nested.append((path + ".", value))
-            elif (cell := cells.clean(value)) is not None and cell != "":
-                found[_free(_short(path), found)] = cell
+            if type(value) not in cells.FLAT and isinstance(value, Mapping) and "_type" not in value:
+                nested.append((f"{prefix}{cells.text(str(key))}.", value))
+            elif (cell := cells.clean(value)) or cell == 0:  # Neither None nor "".
+                path = paths[key]
+                found[path if path not in found else _free(path, found)] = cell
         waiting += reversed(nested)
+
+
+class _Paths(dict[Any, str]):
+    """The paths of the leaves under a prefix by key. Keys repeat from run to run, so the latest KEYS or
+    less are remembered; only texts, since 1 and True are one key of a dictionary, and only short ones."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def __missing__(self, key: Any) -> str:
+        path = _short(self._prefix + cells.text(str(key)))
+        if type(key) is str and len(key) <= PATH_CHARS:
+            if len(self) >= KEYS:
+                self.clear()
+            self[key] = path
+        return path
+
+
+_known = lru_cache(PREFIXES)(_Paths)
 
 
 def _short(path: str) -> str:
@@ -100,9 +120,7 @@ def _short(path: str) -> str:
 
 
 def _free(path: str, found: Values) -> str:
-    """The path, or with "~2", "~3", … the first that no other key of this run has taken."""
-    if path not in found:
-        return path
+    """The path with "~2", "~3", … the first that no other key of this run has taken."""
     count = 2
     while f"{path}~{count}" in found:
         count += 1

@@ -37,7 +37,9 @@ def forget(destination: Destination, ids: Collection[str] | None) -> Forgotten:
             outcome = _choose(content, ids)
             if outcome.back:
                 notes = tuple(ledger.forget(outcome.back))
-                list(destination.apply(Plan(shape, content, owned=shape.owned, notes=notes)))
+                # Without watermarks the next tick looks at all runs again.
+                plan = Plan(shape, content, owned=shape.owned, notes=notes, watermarks=())
+                list(destination.apply(plan))
             return outcome
         except Changed:
             continue

@@ -23,6 +23,8 @@ packs many into few. Pure: no I/O.
     checked   images   the last batch that changed cells met no person at work
     removed   images   JSON [[row, run id], ...]: blank rows that a batch deleted
     restored  images   what people had in these rows in that second was looked for
+    watermarks -       JSON list: how far each project was listed (watermark.py); the last one counts, where
+                       a destination keeps it here
 
 A run whose id is here but not in the sheet was deleted by a person, and stays out (P4); the same
 holds for columns (P3). Unknown kinds and unreadable rows are kept as they are: a person, or a
@@ -56,6 +58,9 @@ from runsheet.stored import Kept, Stores, keep, kept
 HEADER: Note = ("runsheet", "book-keeping, written by the sync: please leave it", "")
 """First row of the tab, for people who unhide it."""
 
+WATERMARKS = "watermarks"
+"""The kind of the note that only counts in its last version."""
+
 Base = dict[str, Kept]
 """What was last written to the cells of a row, by key."""
 
@@ -69,7 +74,7 @@ class Ledger:
     `was` what was last written to a row before it settled, as long as that is known.
     `pending` is the last batch that changed cells, until it is known that no person was at work;
     `removed` likewise the last one that deleted rows: its images, and the rows. `went`: ids of all rows
-    that were deleted so.
+    that were deleted so. `watermarks`: how far each project was listed, as texts.
     """
 
     ids: dict[Scope, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -87,13 +92,10 @@ class Ledger:
     pending: Batch | None = None
     removed: tuple[str, tuple[tuple[int, str], ...]] | None = None
     went: set[str] = field(default_factory=set)
+    watermarks: tuple[str, ...] = ()
 
     def knows(self, scope: Scope, run_id: str) -> bool:
         return run_id in self.ids.get(scope, ())
-
-    def has_row(self, run_id: str) -> bool:
-        """Whether a row with this id is a run's: we wrote it, or found it."""
-        return any(run_id in ids for ids in (*self.ids.values(), *self.found.values()))
 
     def base(self, scope: Scope, run_id: str) -> Base | None:
         """What was last written to the row of a live run; None for others."""
@@ -152,6 +154,11 @@ def titles(notes: Iterable[Note]) -> dict[str, str]:
     return parse(note for note in notes if triple(note)[0] in ("title", "start")).titles
 
 
+def watermarks_of(notes: Iterable[Note]) -> tuple[str, ...]:
+    """`Ledger.watermarks` alone."""
+    return parse(note for note in notes if triple(note)[0] in (WATERMARKS, "start", "forget")).watermarks
+
+
 def _ids(ledger: Ledger, where: str, text: str) -> None:
     if scope := parse_scope(where):
         for item in text.split():
@@ -192,7 +199,8 @@ def _forget(ledger: Ledger, _: str, text: str) -> None:
         for ends in ledger.ends.values():
             ends.pop(run_id, None)
     ledger.was = {who: base for who, base in ledger.was.items() if who[1] not in words}
-    ledger.complete = False  # They come back, however many.
+    ledger.complete = False  # They come back, however many,
+    ledger.watermarks = ()  # and however long ago they were listed.
 
 
 def _column(ledger: Ledger, where: str, text: str) -> None:
@@ -232,6 +240,14 @@ def _restored(ledger: Ledger, where: str, _: str) -> None:
         ledger.removed = None
 
 
+def _watermarks(ledger: Ledger, _: str, text: str) -> None:
+    """One that makes no sense takes the place of earlier ones all the same: all is listed then."""
+    try:
+        ledger.watermarks = tuple(map(str, json.loads(text)))
+    except (ValueError, TypeError, RecursionError):
+        ledger.watermarks = ()
+
+
 def _checked(ledger: Ledger, where: str, _: str) -> None:
     if ledger.pending and ledger.pending.images == where:
         ledger.pending = None
@@ -251,6 +267,7 @@ _READERS = {
     "checked": _checked,
     "removed": _removed,
     "restored": _restored,
+    WATERMARKS: _watermarks,
 }
 
 
@@ -371,6 +388,11 @@ def restored(images: str) -> Note:
 def checked(batch: Batch) -> Note:
     """The note that says that a batch that changed cells met no person at work."""
     return ("checked", batch.images, "")
+
+
+def watermarks(texts: Iterable[str]) -> Note:
+    """The note that says how far each project was listed; it takes the place of earlier ones."""
+    return (WATERMARKS, "", json_text(list(texts)))
 
 
 START: Note = ("start", "", "")

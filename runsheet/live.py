@@ -14,8 +14,9 @@ STAMP = 6
 
 
 def stamp(run: Run) -> str:
-    """How a run stands, in STAMP characters: a run that is resumed has another one."""
-    text = f"{run.state} {run.heartbeat} {run.runtime}"
+    """How a run stands, in STAMP characters: a run that is resumed has another one. A light run has the
+    same one as the whole run."""
+    text = f"{run.state} {run.heartbeat}"
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:STAMP]
 
 

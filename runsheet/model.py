@@ -5,7 +5,7 @@ is made of them and applied. A cell is a bare Python scalar: an object per cell 
 times the parsing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,12 +76,14 @@ class Run:
 class Skip:
     """Something a source left out, and why. `what` names a run or a folder.
 
-    `count`: how many runs it stands for; 0 for a remark on a run that was not left out.
+    `count`: how many runs it stands for; 0 for a remark on a run that was not left out. `gap`: the
+    listing itself is incomplete, so that nobody knows which runs are meant.
     """
 
     what: str
     reason: str
     count: int = 1
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ class Shape:
     of the keys of all columns ever made here, as far as the destination knows without its
     book-keeping; none in a worksheet that is empty. `hollow`: the worksheet has been ours and holds
     something, but nothing in any column of ours, header included, or those are all gone. `moved`: columns
-    of ours stand elsewhere than their marks, which have to follow.
+    of ours stand elsewhere than their marks, which have to follow. `watermarks`: how far each project
+    was listed when the table was last written (watermark.py), as texts. `touched`: rows came or went since
+    then, as far as a first look tells.
     """
 
     exists: bool
@@ -145,6 +149,8 @@ class Shape:
     made: frozenset[str] = frozenset()
     hollow: bool = False
     moved: bool = False
+    watermarks: tuple[str, ...] = ()
+    touched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +251,15 @@ class Plan:
     """The decision of one tick.
 
     `columns` are all columns that rows fill: first those the sheet has (`owned`, then `adopted`,
-    both already in place), then `new` ones, to be made at the right in this order. Each row of
+    both already in place), then `new` ones, to be made at the right in this order. `rows` may be made
+    anew each time they are looked at, since a hundred thousand of them are too many to hold. Each row of
     `rows` has one cell for each of them; they go directly below row `after` (0 = the header).
     `changes` are made in rows that stand. `dropped`: keys of columns that are no longer ours.
     `notes` are book-keeping rows to write with the first batch; the ids of the rows and the journal
     go along with the batch that writes them. `closing` are to be written with the last batch, if there
     is any. `tick` names the tick in the journal, "" for none. `dated`: nobody knows in which time zone the
-    dates of the table are, so new ones need a format of their own.
+    dates of the table are, so new ones need a format of their own. `watermarks` replace those of the shape
+    with the last batch; None leaves them.
     """
 
     shape: Shape
@@ -260,7 +268,7 @@ class Plan:
     owned: tuple[Owned, ...] = ()
     adopted: tuple[Placed, ...] = ()
     new: tuple[Column, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: Sequence[Row] = ()
     after: int = 0
     changes: tuple[Change, ...] = ()
     dropped: frozenset[str] = frozenset()
@@ -268,12 +276,13 @@ class Plan:
     closing: tuple[tuple[str, ...], ...] = ()
     tick: str = ""
     dated: bool = False
+    watermarks: tuple[str, ...] | None = None
 
     @property
     def nothing(self) -> bool:
         """True when applying the plan would write nothing."""
         structure = self.new or self.adopted or self.dropped or self.shape.moved
-        return not (structure or self.rows or self.changes or self.notes)
+        return not (structure or self.rows or self.changes or self.notes or self.watermarks is not None)
 
 
 @dataclass(frozen=True, slots=True)

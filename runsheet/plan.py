@@ -6,8 +6,9 @@ again, whether or not its row still stands (P1, P4).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import overload
 
 from runsheet import cells, columns, journal, ledger, live, repair, safety
 from runsheet.ledger import Base, Ledger
@@ -44,7 +45,10 @@ class Decision:
     one row. `kept`: cells that stay as a person left them although the run says otherwise.
     `put_back`: cells that get back what a person had there, `lost`: those that could not be found
     again. `waiting`: runs without a row, by reason. `stop`: why the plan must not be applied unless a
-    person says so, "" if it may.
+    person says so, "" if it may. `missed`: runs that need a row, but were not loaded since they had one
+    when the runs were pulled: a later tick has to look for them. `missing`: the runs of the plan's rows, in
+    their order. `again`: the plan only puts right what
+    people met; read and plan afresh after it.
     """
 
     plan: Plan
@@ -58,7 +62,32 @@ class Decision:
     lost: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
     stop: str = ""
+    missed: int = 0
+    missing: Sequence[Candidate] = ()
     again: bool = False
+
+
+class Rows(Sequence[Row]):
+    """The rows of runs, each made anew when it is looked at: a hundred thousand do not fit into memory."""
+
+    def __init__(self, runs: Sequence[Candidate], make: Callable[[Candidate], Row]) -> None:
+        self._runs = runs
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Rows": ...
+    def __getitem__(self, index: int | slice) -> "Row | Rows":
+        if isinstance(index, slice):
+            return Rows(self._runs[index], self._make)
+        return self._make(self._runs[index])
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._make, self._runs)
 
 
 class Planner:
@@ -110,33 +139,33 @@ class Planner:
 
     def _see(self, once: Mapping[tuple[Scope, str], Candidate], rules: Rules) -> None:
         """Sort the candidates into known, missing and waiting ones."""
-        wanted = {run_id for _, run_id in once}
-        book, content = self._book, self._content
-        self._rows = [row for row in content.rows if row.run_id in wanted or self._is_run(row)]
+        book = self._book
+        # Other text in the run_id column is a run's if we wrote or found it; where we cannot know (a sheet
+        # that is adopted, or whose book-keeping is gone) if the row holds something else of ours.
+        ours = {run_id for _, run_id in once}.union(*book.ids.values(), *book.found.values())
+        rows = self._content.rows
+        self._rows = [row for row in rows if row.run_id in ours or (self._trusted and row.filled)]
         self._shown = Shown(self._rows, book)
         self._known: list[Candidate] = []
         self._missing: list[Candidate] = []
+        self._missed = 0
         self._waiting: Counter[str] = Counter()
         for candidate in once.values():
             if book.knows(candidate.scope, candidate.run_id) or self._shown.claim(candidate):
                 self._known.append(candidate)
             elif candidate.refused:
                 self._waiting[candidate.refused] += 1
+            elif candidate.bare:
+                self._missed += 1
             else:
                 self._missing.append(candidate)
-
-    def _is_run(self, row: RowId) -> bool:
-        """Text in the run_id column that is no candidate's id is a run's if we wrote or found it; where
-        we cannot know (a sheet that is adopted, or whose book-keeping is gone) if the row holds
-        something else of ours."""
-        return self._book.has_row(row.run_id) or (self._trusted and row.filled)
 
     def _due(self) -> None:
         """Find known runs that have something to say, with their rows."""
         book = self._book
         self._followers: list[tuple[RowId, Follower]] = []
         self._ends: list[tuple[Scope, str, str]] = []
-        for run in self._known if self._follows else ():
+        for run in (run for run in self._known if self._follows and not run.bare):
             followed = book.base(run.scope, run.run_id) is not None
             if not followed and not book.end(run.scope, run.run_id):
                 continue
@@ -148,14 +177,14 @@ class Planner:
 
     def _follower(self, run: Candidate) -> Follower:
         shown = (*self._chosen.present, *self._chosen.new)
-        fitted = _cells(run, shown, self._limits)
+        fitted = _cells(run, [column.path for column in shown], self._limits)
         wanted = {column.key: self._stored(cell) for column, cell in zip(shown, fitted, strict=True)}
         return Follower(run.scope, run.run_id, run.settled, run.stamp, wanted)
 
     def _rows_to_read(self) -> tuple[RowId, ...]:
         look = {row.index: row for row, _ in self._followers}
-        by_index = {row.index: row for row in self._content.rows}
         if pending := self._book.pending:
+            by_index = {row.index: row for row in self._content.rows}
             for touched in pending.rows:
                 look[touched.index] = by_index.get(touched.index, RowId("", "", touched.index))
         return tuple(look[index] for index in sorted(look))
@@ -194,7 +223,7 @@ class Planner:
             owned=self._shape.owned,
             adopted=self._adopted if self._missing or self._known else (),
             new=new,
-            rows=tuple(self._row(candidate, all_columns) for candidate in self._missing),
+            rows=self._all_rows(all_columns),
             after=max((row.index for row in self._rows), default=0),
             changes=tuple(changes),
             notes=tuple(notes),
@@ -213,6 +242,8 @@ class Planner:
             lost=mend.lost,
             waiting=self._waiting,
             stop=stop,
+            missed=self._missed,
+            missing=self._missing,
         )
 
     def _changes(self, found: Cells) -> tuple[list[Change], int, list[Note]]:
@@ -309,8 +340,14 @@ class Planner:
             *(ledger.found(self._rows) if self._trusted else ()),
         ]
 
-    def _row(self, run: Candidate, all_columns: Sequence[Column]) -> Row:
-        row = _cells(run, all_columns, self._limits)
+    def _all_rows(self, all_columns: Sequence[Column]) -> Sequence[Row]:
+        """The rows to append; made when they are looked at where the runs do not fit into memory."""
+        paths = [column.path for column in all_columns]
+        rows = Rows(self._missing, lambda run: self._row(run, all_columns, paths))
+        return rows if any(run.shelf for run in self._missing) else tuple(rows)
+
+    def _row(self, run: Candidate, all_columns: Sequence[Column], paths: Sequence[str]) -> Row:
+        row = _cells(run, paths, self._limits)
         if not self._live or not run.settled:
             return Row(run.scope, run.run_id, row, live=self._live)
         wanted = {column.key: self._stored(cell) for column, cell in zip(all_columns, row, strict=True)}
@@ -348,11 +385,14 @@ def _title_notes(all_columns: Iterable[Column], book: Ledger, choice: columns.Ch
     ]
 
 
-def _cells(run: Candidate, shown: Sequence[Column], limits: Limits) -> tuple[Cell, ...]:
+def _cells(run: Candidate, paths: Sequence[str], limits: Limits) -> tuple[Cell, ...]:
     """The cells of a run. Texts are cut, visibly, to what a cell holds, and to less where a row of
     many long ones would be more than a request takes."""
-    values = [run.values.get(column.path) for column in shown]
+    values = tuple(map(run.load().get, paths))
     limit = limits.cell_chars
+    chars = sum(map(len, [cell for cell in values if isinstance(cell, str)]))
+    if chars * 2 <= limit and chars * 4 <= limits.row_bytes:  # Nearly always.
+        return values
     fitted = [cells.fit(cell, limit) for cell in values]
     while sum(len(cell) for cell in fitted if isinstance(cell, str)) * 4 > limits.row_bytes and limit > 100:
         if _bytes(fitted) <= limits.row_bytes:

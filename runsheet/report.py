@@ -14,18 +14,19 @@ NAMED = 10
 class Report:
     """The outcome of one tick.
 
-    `seen`: runs listed; `added_ids`: of the rows appended, in order; `updated_ids`: of live rows that
-    changed; `kept`: cells that stay as a person left them although the run says otherwise; `put_back`:
-    cells that were edited in the second of a write and got that edit back, `lost`: those that were not
-    found again; `waiting`: runs that do not
-    qualify (yet), by reason; `skips`: what could not be read; `deleted`: runs kept out since their
-    rows were deleted by hand; `left_out`: columns beyond MAX_COLUMNS; `notices`: what the destination
-    says of limits that come near; `failed`: projects that could not be listed, with the cause;
+    `seen`: runs listed, `total`: runs that there are, where that is known; `added_ids`: of the rows
+    appended, in order; `updated_ids`: of live rows that changed; `kept`: cells that stay as a person left
+    them although the run says otherwise; `put_back`: cells that were edited in the second of a write and
+    got that edit back, `lost`: those that were not found again; `waiting`: runs that do not qualify (yet),
+    by reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted by
+    hand; `left_out`: columns beyond MAX_COLUMNS; `notices`: what the destination says of limits that come
+    near; `failed`: projects that could not be listed, with the cause;
     `seconds`: wall time. `planned` is set in a dry run only, `stop` with it: why
     the tick would not write.
     """
 
     seen: int = 0
+    total: int = 0
     added_ids: tuple[str, ...] = ()
     updated_ids: tuple[str, ...] = ()
     kept: int = 0
@@ -55,7 +56,7 @@ class Report:
 
     def line(self) -> str:
         """The tick in one line."""
-        parts = [f"{count(self.seen, 'run')} seen", self._added()]
+        parts = [f"{self._seen()} seen", self._added()]
         if self.updated_ids or (self.planned and self.planned.changes):
             parts.append(self._updated())
         if self.kept:
@@ -89,7 +90,7 @@ class Report:
     def remarks(self) -> list[str]:
         """Lines for a person, each about something that this tick met."""
         lines = []
-        if not (self.seen or self.failed or self.skips):
+        if not (self.seen or self.total or self.failed or self.skips):
             lines.append("no run was found: check the project or directory, --user_name and FILTERS")
         if self.over:
             lines.append("the worksheet was found empty: it starts over with all runs")
@@ -131,6 +132,11 @@ class Report:
             shown = ", ".join(f"{edit.key}: {edit.before} -> {edit.after}" for edit in change.cells)
             lines.append(f"row {change.row.run_id}: {shown}"[:300])
         return lines
+
+    def _seen(self) -> str:
+        if self.total > self.seen:
+            return f"{self.seen:,} of {count(self.total, 'run')}"
+        return count(self.seen, "run")
 
     def _added(self) -> str:
         if self.planned is not None:

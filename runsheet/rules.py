@@ -1,6 +1,6 @@
 """Which runs qualify for a row. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,14 +28,30 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A run that qualifies: its identity and its cells by path. Of runs in live tables also whether it
-    has settled, how it stands (live.stamp), and why it gets no row unless it has one."""
+    has settled, how it stands (live.stamp), and why it gets no row unless it has one.
+
+    `values` are None when they are to be had from `shelf` only (spool.py), or not at all: a run that has its
+    row already is not asked for again.
+    """
 
     scope: Scope
     run_id: str
-    values: Values
+    values: Values | None
     settled: bool = True
     stamp: str = ""
     refused: str = ""
+    shelf: Callable[[str], Values] | None = None
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing but the run's identity is known."""
+        return self.values is None and self.shelf is None
+
+    def load(self) -> Values:
+        """The cells by path; none of a bare one."""
+        if self.values is None:
+            return self.shelf(self.run_id) if self.shelf else {}
+        return self.values
 
 
 def refusal(run: Run, rules: Rules, now: datetime) -> str:

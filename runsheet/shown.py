@@ -40,8 +40,10 @@ class Shown:
 
     def claim(self, run: Identified) -> bool:
         """Whether there is a row for a run that the book-keeping lacks; the row is then taken."""
-        found = Counter(project for project, ids in self._book.found.items() if run.run_id in ids)
-        rows = _fitting(self._projects(run.run_id) | found, run.scope)
+        found = [project for project, ids in self._book.found.items() if run.run_id in ids]
+        if not found and run.run_id not in self._rows:
+            return False
+        rows = _fitting(self._projects(run.run_id) | Counter(found), run.scope)
         others = self._scopes(run.run_id)
         others += self._claims[run.run_id]
         taken = sum(scope != run.scope and bool(_fitting(rows, scope)) for scope in others)
@@ -61,16 +63,18 @@ class Shown:
 
     def count(self, runs: Iterable[Identified]) -> int:
         """How many of the runs have a row."""
-        return sum(1 for run in runs if _fitting(self._projects(run.run_id), run.scope))
+        return sum(
+            any(_fits(row.project, run.scope) for row in self._rows.get(run.run_id, ())) for run in runs
+        )
 
     def doubles(self) -> tuple[str, ...]:
         """Ids that stand in more rows of one project than there are runs for them."""
         return tuple(run_id for run_id in self._rows if self._is_double(run_id))
 
     def _is_double(self, run_id: str) -> bool:
-        rows = self._projects(run_id)
-        if rows.total() == 1:
+        if len(self._rows[run_id]) == 1:
             return False
+        rows = self._projects(run_id)
         scopes = self._scopes(run_id)
         runs = {project: sum(_fits(project, scope) for scope in scopes) for project in rows}
         return any(count > max(1, runs[project]) for project, count in rows.items())

@@ -85,18 +85,20 @@ def kept(data: Any) -> Kept:
 
 def mark(value: Kept) -> str:
     """A value in MARK characters; the same values have the same mark."""
-    if value is None or value == "":
-        return BLANK
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _hash(f"{float(f'{value:.14e}') + 0.0:.11e}", MARK)  # -0.0 is 0.0
-    return _hash(json.dumps(keep(value)), MARK)
+    return BLANK if value is None or value == "" else _hash(_text(value), MARK)
 
 
 def digest(cells: Mapping[str, Kept]) -> str:
     """The cells of a row by key, in 6 characters. Blank cells do not count."""
-    marks = {key: mark(value) for key, value in cells.items()}
-    filled = sorted((key, text) for key, text in marks.items() if text != BLANK)
-    return _hash(json.dumps(filled), 6)
+    filled = [(key, _text(value)) for key, value in cells.items() if value is not None and value != ""]
+    return _hash(json.dumps(sorted(filled)), 6)
+
+
+def _text(value: Kept) -> str:
+    """A value as a text; the same values have the same one."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{float(f'{value:.14e}') + 0.0:.11e}"  # -0.0 is 0.0
+    return json.dumps(keep(value))
 
 
 def _hash(text: str, chars: int) -> str:

@@ -6,20 +6,24 @@ reads again and plans afresh; the runs are not pulled again.
 """
 
 import logging
+import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
-from runsheet import columns, journal, ledger, plan, withdraw
+from runsheet import columns, journal, ledger, plan, watermark, withdraw
 from runsheet.backup import Backups
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination, Overtaken, RowsRefused
 from runsheet.errors import Changed, SafetyStop, ServiceError, Unanswered
-from runsheet.model import Cells, Change, Content, Placed, Plan, Row, Scope, Shape, Skip, Written
+from runsheet.ledger import Ledger
+from runsheet.model import Cells, Content, Placed, Plan, Scope, Shape, Skip, Written
 from runsheet.plan import Decision, Planner
-from runsheet.pull import Progress, Pulled, fail, pull
+from runsheet.pull import Before, Progress, Pulled, fail, pull
 from runsheet.report import Report
 from runsheet.rules import Candidate, Rules
 from runsheet.sources.base import Query, Source
@@ -27,8 +31,13 @@ from runsheet.strays import Strays
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 ATTEMPTS = 6
 """How often a tick plans afresh before it gives up until the next one."""
+
+FRESH = 60.0
+"""Seconds for which ids and book-keeping that were read before runs were pulled are taken as they were."""
 
 REFUSALS = 30
 """How many refused batches a tick divides to find the rows that cause it: one in 10,000 takes 14."""
@@ -38,11 +47,15 @@ REFUSALS = 30
 class Mode:
     """How a tick is to be made. `dry_run`: nothing is written and the report holds the plan.
     `accept_changes`: also a plan that is far out of the ordinary is applied. `backups`: where the sheet
-    is saved before it is written, if anywhere."""
+    is saved before it is written, if anywhere. All runs are listed `full_hours` after the last time, and with
+    `full` at once. `cache`: a folder for what does not fit into memory (spool.py), None for none."""
 
     dry_run: bool = False
     accept_changes: bool = False
     backups: Backups | None = None
+    full: bool = False
+    full_hours: float = 6.0
+    cache: Path | None = None
 
 
 def tick(
@@ -61,15 +74,20 @@ def tick(
     first; projects that failed while others went through are in `Report.failed`.
     """
     started = clock.monotonic()
-    shape = _read(destination)
-    pulled = pull(source, rules, query, clock, progress)
-    if len(pulled.failed) == pulled.projects:
-        fail(pulled.failed)
-    writing = _Writing(destination, pulled, rules, clock, mode)
-    work = writing.decide if mode.dry_run else writing.run
-    decision = work(shape, pulled.candidates)
+    writing = _Writing(destination, rules, clock, mode)
+    before = writing.before()
+    pulled = pull(source, rules, query, clock, progress, before)
+    try:
+        if len(pulled.failed) == pulled.projects:
+            fail(pulled.failed)
+        decision = writing.write(pulled)
+    except BaseException:
+        pulled.spools.keep()
+        raise
+    pulled.spools.done()
     return Report(
         seen=pulled.count,
+        total=pulled.total,
         added_ids=tuple(writing.added),
         updated_ids=tuple(writing.updated),
         columns_added=tuple(column.title for column in decision.plan.new if writing.wrote),
@@ -95,14 +113,6 @@ def tick(
     )
 
 
-def _read(destination: Destination) -> Shape | None:
-    """The first read, which also tells whether the sheet is there before runs are pulled."""
-    try:
-        return destination.read()
-    except Changed:
-        return None
-
-
 class _Writing:
     """Plans and applies, afresh as often as the sheet moves.
 
@@ -111,15 +121,14 @@ class _Writing:
     does not take. `notices`: what a person should know besides.
     """
 
-    def __init__(
-        self, destination: Destination, pulled: Pulled, rules: Rules, clock: Clock, mode: Mode
-    ) -> None:
+    def __init__(self, destination: Destination, rules: Rules, clock: Clock, mode: Mode) -> None:
         self._destination = destination
-        self._pulled = pulled
+        self._pulled = Pulled()
         self._rules = rules
         self._clock = clock
         self._mode = mode
         self._tick = journal.name(clock.now(), secrets.token_hex(2))
+        self._early: _Early | None = None
         self._refusals = 0
         self._bad: set[tuple[Scope, str]] = set()
         self._overtaken: Overtaken | None = None
@@ -134,11 +143,59 @@ class _Writing:
     def wrote(self) -> bool:
         return bool(self.added or self.updated)
 
-    def decide(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
-        """Read what the plan needs, and plan. What an earlier write of ours left comes first. Raises Changed
-        when the sheet moves meanwhile."""
+    def before(self) -> Before:
+        """What the sheet tells before runs are pulled: also whether it is there."""
+        shape = self._still(self._destination.read)
+        self._early = _Early(shape)
+        mode, stands = self._mode, bool(shape.owned) and not (shape.empty or shape.hollow)
+        columns_now = watermark.of_columns(owned.key for owned in shape.owned)
+        return Before(
+            watermark.read(shape.watermarks),
+            self._book if stands else None,
+            touched=shape.touched or columns_now not in shape.watermarks,
+            full=mode.full,
+            hours=mode.full_hours,
+            # What a dry run would write is shown when all is over.
+            cache=None if mode.dry_run else mode.cache,
+        )
+
+    def _book(self) -> Ledger | None:
+        """The book-keeping, read before runs are pulled; None if it is lost."""
+
+        def step() -> _Early:
+            shape = self._early.shape if self._early else self._destination.read()
+            self._early = None
+            return _Early(shape, self._destination.content(shape), self._clock.monotonic())
+
+        self._early = early = self._still(step)
+        return ledger.parse(early.content.notes) if early.content and early.content.notes else None
+
+    def _still(self, read: Callable[[], T]) -> T:
+        """What is read, once the sheet keeps still. Raises ServiceError if it never does."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return read()
+            except Changed as change:
+                log.info("%s: reading the sheet again", change)
+                self._clock.sleep(_pause(attempt))
+        raise ServiceError(f"the sheet changed {ATTEMPTS} times while it was read: the next tick tries again")
+
+    def write(self, pulled: Pulled) -> Decision:
+        """Make the sheet hold what was pulled; in a dry run only decide what that would take."""
+        self._pulled = pulled
+        early, self._early = self._early, None
+        if pulled.quiet and early:
+            return Decision(Plan(early.shape, Content()))
+        if early and self._clock.monotonic() - early.at > FRESH:
+            early = None
+        work = self.decide if self._mode.dry_run else self.run
+        return work(early, pulled.candidates, whole=True)
+
+    def decide(self, early: "_Early | None", candidates: Sequence[Candidate], *, whole: bool) -> Decision:
+        """Read what the plan needs, and plan. What an earlier write of ours left comes first. `whole`: these
+        are all candidates. Raises Changed when the sheet moves meanwhile."""
         sheet = self._destination
-        shape, content, adopted = self._look(shape or sheet.read())
+        shape, content, adopted = self._look(early or _Early(sheet.read()))
         self._keep_zone(shape, content)
         wanted = [c for c in candidates if (c.scope, c.run_id) not in self._bad]
         there = (adopted, sheet.limits, sheet.stored, sheet.zone)
@@ -151,8 +208,24 @@ class _Writing:
             return mending
         if self._overtaken:
             self._withdraw(self._overtaken)
-            return self.decide(None, candidates)
-        return planner.decide(cells, self._tick, whole=not self._pulled.failed)
+            return self.decide(None, candidates, whole=whole)
+        decision = planner.decide(cells, self._tick, whole=whole and not self._pulled.failed)
+        return self._marked(decision) if whole else decision
+
+    def _marked(self, decision: Decision) -> Decision:
+        """The decision with the watermarks that hold once it is carried out."""
+        shape, pulled = decision.plan.shape, self._pulled
+        stands = bool(shape.owned) and not shape.hollow
+        if decision.missed or (decision.plan.nothing and not (pulled.urgent and stands)):
+            return decision
+        now = watermark.read(shape.watermarks)
+        moved = {key for key, since in pulled.since.items() if now.get(key) != since}
+        fresh = {key: mark for key, mark in pulled.watermarks.items() if key not in moved}
+        keys = [column.key for column in decision.plan.columns]
+        marks = watermark.merged(shape.watermarks, fresh, keys)
+        if not marks or (marks == shape.watermarks and not shape.touched):
+            return decision
+        return replace(decision, plan=replace(decision.plan, watermarks=marks))
 
     def _keep_zone(self, shape: Shape, content: Content) -> None:
         """A table shows all its dates in one time zone, which their format names."""
@@ -165,10 +238,10 @@ class _Writing:
             "worksheet to start over"
         )
 
-    def _look(self, shape: Shape) -> tuple[Shape, Content, tuple[Placed, ...]]:
-        """The sheet with its content. Columns that were cut and pasted are found again by their titles:
-        their marks stayed behind."""
-        seen, choice = self._pulled.seen, plan.required(self._rules.choice)
+    def _look(self, early: "_Early") -> tuple[Shape, Content, tuple[Placed, ...]]:
+        """The sheet with its content, if that was not read early. Columns that were cut and pasted are found
+        again by their titles: their marks stayed behind."""
+        shape, seen, choice = early.shape, self._pulled.seen, plan.required(self._rules.choice)
         adopted: tuple[Placed, ...] = ()
         if not shape.owned and not shape.empty:
             adopted = columns.adopt(shape.header, choice, seen)
@@ -176,7 +249,7 @@ class _Writing:
                 adopted = () if shape.hollow else adopted  # Of the table nothing is left.
             else:
                 shape = replace(shape, hollow=False)
-        content = self._destination.content(shape, adopted)
+        content = early.content or self._destination.content(shape, adopted)
         strays = Strays(shape, choice, ledger.titles(content.notes or ()))
         if not strays.keys and not strays.ids():
             return shape, content, adopted
@@ -186,7 +259,7 @@ class _Writing:
         shape = replace(shape, owned=owned, hollow=shape.hollow and not moved, moved=moved)
         return shape, self._destination.content(shape, adopted), adopted
 
-    def run(self, shape: Shape | None, candidates: Sequence[Candidate]) -> Decision:
+    def run(self, early: "_Early | None", candidates: Sequence[Candidate], *, whole: bool) -> Decision:
         """Make the sheet hold the candidates. Returns the first decision: what people get to see.
 
         Raises ServiceError when the sheet moves again and again, SafetyStop for a plan that is far out
@@ -198,17 +271,17 @@ class _Writing:
         while moves < ATTEMPTS:
             self._clock.check()
             try:
-                decision = self.decide(shape, candidates)
+                decision = self.decide(early, candidates, whole=whole)
                 self.put_back += decision.put_back
                 self.lost += decision.lost
                 if decision.again:
-                    shape = None
+                    early = None
                     self._put_right(decision.plan)
                     continue
                 self._allow(decision)
                 first = first or decision
-                self._count(*left.arrived(decision.plan))
-                left = _Left(decision.plan)
+                self._count(*left.arrived(_Left(decision)))
+                left = _Left(decision)
                 for part in self._batches(decision.plan):
                     self._count(*left.take(part))
                 return first
@@ -221,7 +294,7 @@ class _Writing:
                 left = left if isinstance(change, Unanswered) else _Left()
                 self._clock.sleep(_pause(moves))
                 moves += 1
-            shape = None
+            early = None
         raise ServiceError(
             f"the sheet changed {ATTEMPTS} times while it was being written: the next tick tries again. "
             "Nothing is half done"
@@ -262,9 +335,9 @@ class _Writing:
             yield part
             self._clock.check()
 
-    def _count(self, rows: Sequence[Row], changes: Sequence[Change]) -> None:
-        self.added += [row.run_id for row in rows]
-        self.updated |= {change.row.run_id: None for change in changes if change.scope}
+    def _count(self, rows: "Sequence[Who]", changes: "Sequence[Who]") -> None:
+        self.added += [run_id for _, run_id in rows]
+        self.updated |= {run_id: None for scope, run_id in changes if scope}
 
     def _divide(self, refusal: RowsRefused, candidates: Sequence[Candidate]) -> None:
         """Find the row that makes the sheet refuse a batch, so that it stops no other (P6)."""
@@ -278,27 +351,40 @@ class _Writing:
             self.skips.append(Skip(f"run {keys[0][1]}", str(refusal)))
             return
         half = set(keys[: len(keys) // 2])
-        self.run(None, [c for c in candidates if (c.scope, c.run_id) in half])
+        self.run(None, [c for c in candidates if (c.scope, c.run_id) in half], whole=False)
+
+
+Who = tuple[Scope | None, str]
+"""A row: whose it is, None for no run's, and its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Early:
+    """A first reading of the sheet. `content` is None if it was not needed; `at`: when that was read."""
+
+    shape: Shape
+    content: Content | None = None
+    at: float = math.inf
 
 
 class _Left:
-    """What of a plan was not written yet, as far as is known."""
+    """What of a plan was not written yet, as far as is known: rows, and rows in which cells change."""
 
-    def __init__(self, decided: Plan | None = None) -> None:
-        self._rows = list(decided.rows) if decided else []
-        self._changes = list(decided.changes) if decided else []
+    def __init__(self, decision: Decision | None = None) -> None:
+        self._rows: list[Who] = [(run.scope, run.run_id) for run in decision.missing] if decision else []
+        changes = decision.plan.changes if decision else ()
+        self._changes: list[Who] = [(change.scope, change.row.run_id) for change in changes]
 
-    def take(self, part: Written) -> tuple[list[Row], list[Change]]:
+    def take(self, part: Written) -> tuple[list[Who], list[Who]]:
         """What a batch has written."""
         rows, self._rows = self._rows[: part.rows], self._rows[part.rows :]
         changes, self._changes = self._changes[: part.changes], self._changes[part.changes :]
         return rows, changes
 
-    def arrived(self, again: Plan) -> tuple[list[Row], list[Change]]:
+    def arrived(self, again: "_Left") -> tuple[list[Who], list[Who]]:
         """What was sent without an answer and needs no writing any more: it has arrived."""
-        changed = {(change.scope, change.row.run_id) for change in again.changes}
-        rows = [row for row in self._rows if row not in again.rows]
-        return rows, [c for c in self._changes if (c.scope, c.row.run_id) not in changed]
+        rows, changes = set(again._rows), set(again._changes)
+        return [who for who in self._rows if who not in rows], [w for w in self._changes if w not in changes]
 
 
 def _pause(attempt: int) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from runsheet import backends, config, health, sync
+from runsheet import backends, config, health, spool, sync
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
 from runsheet.model import Skip
@@ -43,7 +44,10 @@ class Place:
         typed = config.Typed(self.destination, self.sheet_name, login)
         return config.load(self.config_path, required=required, typed=typed)
 
-    def setup(self, settings: config.Config, clock: Clock) -> backends.Setup:
+    def setup(
+        self, settings: config.Config, clock: Clock, memo: dict[str, Any] | None = None
+    ) -> backends.Setup:
+        """What backends are made from. `memo`: what they may keep from one tick to the next."""
         return backends.Setup(
             config=settings,
             clock=clock,
@@ -54,12 +58,16 @@ class Place:
             host=self.host,
             source=self.source,
             destination=self.destination,
+            memo={} if memo is None else memo,
         )
 
 
 class Ticker:
-    """Ticks when called. `users`: only runs of these; `minutes`: until the next tick is due;
-    `accept_changes`: the first tick that comes through may change far more than usual."""
+    """Ticks when called: the first time all runs are listed, later when FULL_LISTING_HOURS are over.
+
+    `users`: only runs of these; `minutes`: until the next tick is due; `accept_changes`: the first tick that
+    comes through may change far more than usual.
+    """
 
     def __init__(
         self,
@@ -76,13 +84,15 @@ class Ticker:
         self._minutes = minutes
         self._accept_changes = accept_changes
         self._told: set[Skip] = set()
+        self._memo: dict[str, Any] = {}
+        self._listed = False
 
     def __call__(self) -> None:
         """A tick of the daemon: its outcome also goes to the health file."""
         good = False
         try:
-            self.once()
-            good = True
+            self.once(full=not self._listed)
+            self._listed = good = True
         finally:
             if path := os.environ.get(health.VARIABLE):
                 health.note(path, self._clock.now(), self._minutes, good=good)
@@ -93,10 +103,11 @@ class Ticker:
         backends.destination(setup).close()
         backends.source(setup).close()
 
-    def once(self, *, dry_run: bool = False) -> None:
-        """One tick. Raises RunsheetError when it failed, also if only some projects did."""
+    def once(self, *, dry_run: bool = False, full: bool = False) -> None:
+        """One tick; `full`: all runs are listed, whenever that was done last. Raises RunsheetError when it
+        failed, also if only some projects did."""
         settings = self._place.load()
-        setup = self._place.setup(settings, self._clock)
+        setup = self._place.setup(settings, self._clock, self._memo)
         machine = any(header.key == "host" for header in settings.headers)
         # W&B compares user names exactly, people do not.
         users = tuple(dict.fromkeys(name for user in self._users for name in (user, user.lower())))
@@ -107,7 +118,14 @@ class Ticker:
             _progress() as progress,
         ):
             rules = settings.rules(self._users)
-            mode = sync.Mode(dry_run, self._accept_changes, backends.backups(setup))
+            mode = sync.Mode(
+                dry_run,
+                self._accept_changes,
+                backends.backups(setup),
+                full,
+                settings.FULL_LISTING_HOURS,
+                spool.folder(os.environ),
+            )
             report = sync.tick(source, destination, rules, query, self._clock, mode=mode, progress=progress)
         self._accept_changes = False
         self._tell(report)

@@ -212,7 +212,13 @@ class _Taking:
         known = self._tick.name in self._book.undone
         notes = () if known else (ledger.undone(self._tick.name, name), *ledger.added(out))
         plan = Plan(
-            self._shape, self._content, owned=self._shape.owned, changes=changes, notes=notes, tick=name
+            self._shape,
+            self._content,
+            owned=self._shape.owned,
+            changes=changes,
+            notes=notes,
+            tick=name,
+            watermarks=(),  # The next tick looks at all runs, and says which stay out.
         )
         for _ in self._destination.apply(plan):
             pass

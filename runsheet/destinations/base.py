@@ -14,6 +14,9 @@ What every destination promises, and tests/contract/destination_contract.py chec
   the order of the plan; new columns go to the right of everything in use.
 - Each batch holds its rows together with the book-keeping of their ids and is applied whole or
   not at all. A batch is refused when the columns moved, or somebody else wrote, since `read`.
+- Watermarks come with `read`, and are replaced with the last batch of a plan: if they are there, so is
+  everything before them. A table that is empty, hollow or a copy has none.
+- Rows of a plan are looked at in order, never by index, and maybe by a thread that `apply` started.
 - Values arrive typed (P5): text is text even if it begins with "=", numbers are numbers,
   datetimes are dates.
 """

@@ -34,14 +34,15 @@ from runsheet.stored import same
 @dataclass(slots=True)
 class MemorySheet:
     """A worksheet: rows of cells (row 0 is the header), a mark or None for each column, the
-    book-keeping, a version that every batch and every person's edit of columns raises, and the
-    fingerprints of the columns ever made."""
+    book-keeping, a version that every batch and every person's edit of columns raises, the
+    fingerprints of the columns ever made, and the watermarks."""
 
     rows: list[list[Cell]] = field(default_factory=list)
     marks: list[str | None] = field(default_factory=list)
     notes: list[Note] | None = None
     version: int = 0
     made: frozenset[str] = frozenset()
+    watermarks: tuple[str, ...] = ()
 
     def text(self, row: int, column: int) -> str:
         cells = self.rows[row] if row < len(self.rows) else []
@@ -73,7 +74,8 @@ class MemoryDestination:
         hollow = sheet.notes is not None and not any(
             sheet.text(row, item.index) for item in owned for row in range(len(sheet.rows))
         )
-        return Shape(True, False, tuple(header), owned, sheet.version, sheet.made, hollow)
+        marks = () if hollow else sheet.watermarks
+        return Shape(True, False, tuple(header), owned, sheet.version, sheet.made, hollow, watermarks=marks)
 
     def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
         sheet = self.sheet
@@ -155,6 +157,9 @@ class MemoryDestination:
         sheet.rows[plan.after + 1 : plan.after + 1] = rows
         written = ledger.written(plan, plan.rows, plan.changes, self.stored)
         sheet.notes = [*(sheet.notes or ()), *plan.notes, *written, *plan.closing]
+        over = plan.shape.empty or plan.shape.hollow
+        kept = () if over else sheet.watermarks
+        sheet.watermarks = kept if plan.watermarks is None else plan.watermarks
         yield Written(len(rows), len(plan.changes))
 
     def _put(self, row: int, column: int, edit: Edit, plan: Plan) -> None:

@@ -1,14 +1,17 @@
 """The interface of a source: it yields runs, and says what it left out and why.
 
 Terms: a *project* is what a source lists in one go (a W&B project, a directory of run folders).
-A source is made anew for every tick, so credentials are read anew (P8).
+A source is made anew for every tick, so credentials are read anew (P8). A *light* run has no
+config and no summary: a service lists thousands of them in the time of a hundred whole ones.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
-from runsheet.model import Run, Skip
+from runsheet.errors import ServiceError
+from runsheet.model import Run, Scope, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +54,43 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what the source holds. No method is called afterwards."""
+        ...
+
+
+class NotLight(ServiceError):
+    """A server does not list light runs, or not in the order asked for: `Source.runs` is the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Light runs, those with the latest sign of life first. `total`: how many runs the project has in
+    all by the same filters, None if the server does not say."""
+
+    runs: tuple[Run, ...]
+    total: int | None = None
+
+
+@runtime_checkable
+class Watched(Source, Protocol):
+    """A source that tells cheaply which runs there are, and which had a sign of life lately.
+
+    Runs of one project may be asked for while those of another are, from another thread.
+    """
+
+    def scope(self, project: str) -> Scope:
+        """Where the runs of a project live."""
+        ...
+
+    def listed(self, project: str, query: Query) -> Iterator[Run | Skip]:
+        """As `runs`, but light. Raises NotLight too."""
+        ...
+
+    def recent(self, project: str, query: Query, since: datetime) -> Recent | None:
+        """The light runs whose heartbeat is later than `since`; None if those are thousands, so that
+        listing all is no dearer. Raises NotLight too."""
+        ...
+
+    def pick(self, project: str, query: Query, ids: Sequence[str]) -> Iterator[Run | Skip]:
+        """Yield the runs with these ids, whole, in the order of `ids`; those that are gone by now, or
+        that the query leaves out, are passed over. Raises NotLight too."""
         ...

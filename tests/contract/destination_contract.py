@@ -41,6 +41,7 @@ NAME = Column("name", "Name", "name")
 CREATED = Column("created_at", "created_at", "created_at", date=True)
 LR = Column("config.lr", "lr", "config.lr")
 COLUMNS = (RUN_ID, NAME, CREATED, LR)
+WATERMARKS = ("wandb api.wandb.ai team/proj 2026-11-21T09:30:15Z", '{"모델": "=1+1"}', "x" * 290)
 WHEN = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 
 
@@ -681,3 +682,53 @@ class DestinationContract:
             assert second[new] == expected
         owned = {item.title: item.index for item in make.open().read().owned}
         assert owned[title] == new
+
+    def test_watermarks_are_kept(self, filled: Destination, make: Place) -> None:
+        """They come with the first read; a plan without any leaves them, () clears them."""
+        assert filled.read().watermarks == ()
+        assert len(list(filled.apply(replace(plan(filled), watermarks=WATERMARKS)))) == 1
+        assert make.open().read().watermarks == WATERMARKS
+        list(filled.apply(plan(filled, [run("r3", "three", WHEN, 3)])))
+        assert make.open().read().watermarks == WATERMARKS
+        list(filled.apply(replace(plan(filled), watermarks=("later",))))
+        assert make.open().read().watermarks == ("later",)
+        list(filled.apply(replace(plan(filled), watermarks=())))
+        assert make.open().read().watermarks == ()
+
+    def test_watermarks_of_first_rows(self, destination: Destination, make: Place) -> None:
+        decided = plan(destination, [run("r1", "one")], (RUN_ID, NAME))
+        list(destination.apply(replace(decided, watermarks=WATERMARKS)))
+        assert make.open().read().watermarks == WATERMARKS
+
+    def test_watermarks_come_with_the_last_batch(self, filled: Destination, make: Place) -> None:
+        """A sync that was interrupted has not seen everything."""
+        list(filled.apply(replace(plan(filled), watermarks=("earlier",))))
+        rows = [run(f"long{number}", "x" * 30_000, WHEN, 0.5) for number in range(150)]
+        decided = replace(plan(filled, rows), watermarks=WATERMARKS)
+        seen = [make.open().read().watermarks for _ in filled.apply(decided)]
+        assert seen == [("earlier",)] * (len(seen) - 1) + [WATERMARKS]
+
+    def test_a_refused_batch_leaves_watermarks(
+        self, filled: Destination, make: Place, person: Person
+    ) -> None:
+        list(filled.apply(replace(plan(filled), watermarks=("earlier",))))
+        late = replace(plan(filled, [run("r3", "three", WHEN, 3)]), watermarks=WATERMARKS)
+        person.insert_column(1)
+        with pytest.raises(Changed):
+            list(filled.apply(late))
+        assert make.open().read().watermarks == ("earlier",)
+
+    @pytest.mark.parametrize("cleared", [True, False], ids=["cleared", "hollow"])
+    def test_a_table_that_starts_over_has_none(
+        self, filled: Destination, make: Place, person: Person, cleared: bool
+    ) -> None:
+        list(filled.apply(replace(plan(filled), watermarks=WATERMARKS)))
+        if not cleared:
+            person.put(0, 6, "remark")
+            person.put(1, 6, "mine")
+        for row in range(3):
+            for column in range(4):
+                person.put(row, column, None)
+        assert make.open().read().watermarks == ()
+        builders.tick(make.open(), [builders.run(1)])
+        assert make.open().read().watermarks == ()

@@ -1,6 +1,6 @@
 """Google Sheets, spoken to by the unmodified client over HTTP: what a tick leaves in the sheet."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from runsheet.columns import Header
 from runsheet.destinations.gsheet import spreadsheet_key
 from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError, SheetError, Unreachable
 from runsheet.sync import Mode
+from tests.support import builders
 from tests.support.builders import Desk, FakeClock, rules, run, tick
 from tests.support.sheets import (
     ACCOUNT,
@@ -22,6 +23,7 @@ from tests.support.sheets import (
     reset,
     truncate,
 )
+from tests.support.sheets.state import State
 
 RUNS = [run(number) for number in range(5)]
 
@@ -90,12 +92,18 @@ class TestFirstContact:
         assert len(report.planned.rows) == 5
         assert server.count("write") == 0
 
-    def test_a_service_with_other_rules_is_refused(self, desk: Desk, server: SheetsServer) -> None:
-        """Exactly-once rests on how metadata behaves: where a probe fails, no row is written."""
-        server.script(refuse(400, kind="write", nth=2))
+    def test_a_service_with_other_rules_is_refused(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Exactly-once rests on how metadata behaves: where the probe is accepted, no row is written."""
+        monkeypatch.setattr(State, "add_meta", lambda state, meta: state.metadata.update({meta.id: meta}))
         with pytest.raises(ServiceError, match="does not behave as it must"):
             desk.tick(RUNS)
         assert [tab.title for tab in desk.document.tabs] == ["Sheet1"]
+
+    def test_the_doctor_tries_what_has_to_be_accepted(self, desk: Desk, server: SheetsServer) -> None:
+        """The first write of a table would show it, so that first contact does not."""
+        server.script(refuse(400, kind="write", nth=2))
+        with pytest.raises(ServiceError, match="does not behave as it must"):
+            list(desk.connect().probe())
 
 
 class TestCells:
@@ -539,15 +547,22 @@ class TestSize:
         assert 6 <= desk.document.tab("runs").size[1] < 26
         assert "99 %" in "".join(report.remarks())
 
-    def test_a_spreadsheet_that_becomes_full_is_said(self, desk: Desk) -> None:
-        """From 80 % on each tick that writes says how full it is, and what to do."""
+    def test_a_spreadsheet_that_becomes_full_is_said(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """From 80 % on each tick that writes says how full it is, and what to do. What is in other tabs is
+        looked up once a day."""
         desk.tick(RUNS)
         desk.document.add_tab("big").resize(83_000, 100)
+        assert desk.tick([*RUNS, run(7)]).remarks() == []
+        monkeypatch.setattr(builders, "NOW", builders.NOW + timedelta(days=1))
         (remark,) = desk.tick([*RUNS, run(8)]).remarks()
         assert remark.startswith("the spreadsheet holds 8,3")
         assert "of 10,000,000 cells (83 %)" in remark
         assert "MAX_COLUMNS" in remark
         assert desk.tick([*RUNS, run(8)]).remarks() == []
+        (again,) = desk.tick([*RUNS, run(9)]).remarks()
+        assert again.startswith("the spreadsheet holds 8,3")
 
     def test_half_full_is_not_said(self, desk: Desk) -> None:
         """Below 80 % nobody is bothered."""
@@ -564,7 +579,8 @@ class TestSize:
         assert desk.document.snapshot() == before
 
     def test_a_full_spreadsheet_is_said(self, desk: Desk) -> None:
-        """What cannot fit is an error with advice, before anything is written."""
+        """What cannot fit is an error with advice; one batch is refused as a whole, although a tab that
+        was made since is not known yet."""
         desk.tick(RUNS)
         tab = desk.document.tab("runs")
         tab.resize(102, 6)
@@ -573,7 +589,7 @@ class TestSize:
         big.resize(69_730, 20)
         big.resize(69_730, 100)
         before = desk.document.snapshot()
-        with pytest.raises(SheetError, match="10,000,000"):
+        with pytest.raises(SheetError, match=r"is full .*10000000"):
             desk.tick([*RUNS, *(run(100 + n) for n in range(200))])
         assert desk.document.snapshot() == before
 

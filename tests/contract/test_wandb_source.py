@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,51 +34,11 @@ from runsheet.sources.base import Query, Source
 from runsheet.sources.wandb_api import WandbSource, session
 from tests.contract.source_contract import QuickClock, SourceContract, split
 from tests.support.wandb import Fault, Run, User, WandbServer
+from tests.support.wandb.fixtures import Make, clock, make, server, shared
 
-Make = Callable[..., WandbSource]
+__all__ = ["clock", "make", "server", "shared"]
+
 OURS = "RunsheetRuns"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[WandbServer]:
-    with WandbServer() as made:
-        yield made
-
-
-@pytest.fixture
-def server(shared: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WandbServer:
-    """The server without faults and projects, and this process logged in to it and to nothing else."""
-    shared.reset()
-    for name in [name for name in os.environ if name.startswith("WANDB")]:
-        monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    home.mkdir()
-    for name, value in shared.env(home).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TMPDIR", "/tmp")  # a socket's path may not be long
-    monkeypatch.setenv("WANDB__GRAPHQL_RETRY_MAX", "1")
-    monkeypatch.chdir(tmp_path)
-    return shared
-
-
-@pytest.fixture
-def clock() -> QuickClock:
-    return QuickClock()
-
-
-@pytest.fixture
-def make(server: WandbServer, clock: QuickClock) -> Iterator[Make]:
-    """Makes sources for team/proj, and closes them."""
-    made: list[WandbSource] = []
-
-    def build(*projects: str, **options: object) -> WandbSource:
-        options = {"clock": clock, "timeout": 20.0, **options}
-        made.append(WandbSource(projects or ("team/proj",), **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield build
-    for source in made:
-        source.close()
 
 
 def ids(source: Source, project: str = "team/proj", **query: object) -> list[str]:
@@ -298,7 +257,7 @@ class TestCompleteness:
         runs, skips = split(make(page=5).runs("team/proj", Query()))
         assert "run00005" not in [run.id for run in runs]
         assert len(runs) == 10
-        assert [skip.what for skip in skips] == ["team/proj"]
+        assert [(skip.what, skip.gap) for skip in skips] == [("team/proj", True)]
         assert "1 of 11 runs did not come" in skips[0].reason
 
     def test_a_cursor_that_repeats_ends_the_listing(self, server: WandbServer, make: Make) -> None:

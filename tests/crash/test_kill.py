@@ -23,12 +23,12 @@ from tests.support.wandb import Run, WandbServer, iso
 from tests.support.world import World
 
 RUNS = 1_000
-REQUESTS = 9
-"""Requests of a first sync: W&B's Viewer and one page; a token, two reads, two probes, two batches."""
+REQUESTS = 8
+"""Requests of a first sync: W&B's Viewer and one page; a token, two reads, a probe, two batches."""
 
 LIVE_REQUESTS = 16
-"""Of a tick that meets people: W&B's two, a token; then header, ids, cells and a batch, three times: the
-changes, before which the sizes are read, the repair, and that nobody was there that time."""
+"""Of a tick that meets people: W&B's three, a token; then header, ids, cells and a batch, three times: the
+changes, the repair, and that nobody was there that time."""
 
 UNDO_REQUESTS = 17
 """Of an undo: a token, reads, the batch that empties cells, reads, the batch that removes rows, images."""

@@ -33,6 +33,7 @@ CLEAN = {
     "list of scalars": ([1, "two", 3.5, None, True], "1, two, 3.5, , True"),
     "list with NaN": ([1, float("nan"), "NaN", float("inf")], "1, NaN, NaN, Infinity"),
     "list with a great integer": ([2**60], "1152921504606846976"),
+    "list with an integer of 6,000 digits": ([16**5000], "0x1" + "0" * 5000),
     "empty list": ([], "[]"),
     "nested list": ([[1, 2], [3]], "[[1, 2], [3]]"),
     "list of mappings": ([{"a": "é"}], '[{"a": "é"}]'),

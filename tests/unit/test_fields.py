@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runsheet import fields
-from runsheet.fields import PATH_CHARS
+from runsheet.fields import KEYS, PATH_CHARS, PREFIXES
 from tests.support.builders import NOW, run
 
 
@@ -66,6 +66,20 @@ def test_long_keys_are_cut_and_told_apart() -> None:
     assert found["config." + "y" * 200] == 3
 
 
+def test_not_every_key_is_remembered() -> None:
+    """A daemon that meets ever new keys does not grow: some keys of some prefixes are remembered, no
+    long ones."""
+    fields._known.cache_clear()
+    for start in range(0, 5 * KEYS, KEYS // 2):
+        found = config({f"key {number}": number for number in range(start, start + KEYS // 2)})
+        assert found[f"config.key {start}"] == start
+    config({"x" * 1_000_000: 1, "y" * 1_000_000: {"z": 1}})
+    assert 0 < len(fields._known("config.")) <= KEYS
+    assert max(map(len, fields._known("config."))) < 20
+    config({f"group {number}": {"z": 1} for number in range(2 * PREFIXES)})
+    assert fields._known.cache_info().currsize == PREFIXES
+
+
 BUILTIN = {
     "user gone": ({"user": None}, "name", None),
     "user renamed": ({"user": "ng-youn"}, "name", "남규"),
@@ -76,6 +90,7 @@ BUILTIN = {
     ),
     "timestamp that is none": ({"summary": {"_timestamp": "NaN"}, "heartbeat": NOW}, "_timestamp", NOW),
     "no timestamp": ({"summary": {}, "heartbeat": None, "created": NOW}, "_timestamp", NOW),
+    "no time at all": ({"runtime": 0.0}, "runtime", 0.0),
     "endless runtime": ({"runtime": float("inf")}, "runtime", None),
     "tags": ({"tags": ("a", "b")}, "tags", "a, b"),
     "no tags": ({"tags": ()}, "tags", None),

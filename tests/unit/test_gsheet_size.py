@@ -1,5 +1,7 @@
 """What fits into a spreadsheet is known before anything is written."""
 
+from dataclasses import replace
+
 import pytest
 
 from runsheet.destinations.gsheet import size
@@ -77,6 +79,21 @@ def test_what_makes_a_spreadsheet_larger() -> None:
     assert size.grows(plan(0, 1), there)
     assert size.grows(plan(0, 0, empty=True), Standing("runs"))
     assert not size.grows(plan(0, 0), there)
+
+
+@pytest.mark.parametrize(("elsewhere", "is_near"), [(7_999_939, False), (7_999_940, True), (9_999_999, True)])
+def test_a_guess_does_near_nothing(elsewhere: int, is_near: bool) -> None:
+    """From where people are told, the other tabs are looked at anew."""
+    now = Standing("runs", tab=1, rows=10, columns=5, used=5)
+    assert size.near(plan(2, 0, after=4), now, elsewhere) is is_near
+
+
+def test_a_plan_of_watermarks_writes_no_note() -> None:
+    marks_only = Plan(Shape(True, False), Content(), watermarks=("noon",))
+    assert size.only_marks(marks_only)
+    assert not size.only_marks(replace(marks_only, closing=(("done", "", ""),)))
+    assert not size.only_marks(replace(marks_only, shape=Shape(True, False, moved=True)))
+    assert not size.only_marks(plan(1, 0))
 
 
 def test_a_tab_has_so_many_columns() -> None:

@@ -1,7 +1,8 @@
 """P1, P4: the book-keeping remembers every id and column, whatever it is called, in few rows.
 
 Mutants: a settled run is still live; the last values of settled runs forgotten when packed, or those
-of deleted ones kept; a column that came back stays gone; a batch that was checked is pending again.
+of deleted ones kept; a column that came back stays gone; a batch that was checked is pending again;
+watermarks outlive a run that may come back, or are lost when packed.
 """
 
 from datetime import timedelta
@@ -63,8 +64,6 @@ def test_found_rows() -> None:
     rows = [RowId("a", "", 1), RowId("b", "team/p", 2), RowId("c d", "", 3)]
     book = ledger.parse(ledger.found(rows))
     assert book.found == {"": {"a", "c d"}, "team/p": {"b"}}
-    assert book.has_row("c d")
-    assert not book.has_row("d")
 
 
 def test_columns_keep_their_latest_path() -> None:
@@ -273,6 +272,34 @@ def test_the_last_time_zone_counts() -> None:
     assert ledger.zone_of([*notes, ledger.START]) == ""
 
 
+@pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        ([], ()),
+        ([ledger.watermarks(["a", "b"])], ("a", "b")),
+        ([ledger.watermarks(["a", "b"]), ledger.watermarks(["c"])], ("c",)),
+        ([ledger.watermarks(["a"]), ledger.watermarks([])], ()),
+        ([ledger.watermarks(["a"]), ledger.START], ()),
+        ([ledger.START, ledger.watermarks(["a"])], ("a",)),
+        ([ledger.watermarks(["a"]), *ledger.forget(["r1"])], ()),
+        ([ledger.watermarks(["a"]), (ledger.WATERMARKS, "", "what is this?")], ()),
+        ([ledger.watermarks(["a"]), (ledger.WATERMARKS, "", "7")], ()),
+    ],
+    ids=["none", "one", "two", "taken back", "started over", "since", "forgotten", "odd", "odd JSON"],
+)
+def test_the_last_watermarks_count(notes: list[Note], expected: tuple[str, ...]) -> None:
+    """Where a run may come back that was listed long ago, or nothing is sure, all is listed again."""
+    notes = [*notes, ledger.column("k", "p")]
+    assert ledger.watermarks_of(notes) == ledger.parse(notes).watermarks == expected
+
+
+def test_compact_keeps_the_last_watermarks_only() -> None:
+    """They are written with nearly every tick."""
+    notes = [ledger.watermarks([f"{number}"]) for number in range(compaction.COMPACT_ROWS + 1)]
+    assert compaction.compact(notes) == [notes[-1]]
+    assert compaction.compact([*notes, ledger.watermarks([])]) == []
+
+
 def test_what_a_batch_notes() -> None:
     """One batch that appends and changes: the rows with their ids, what live rows hold, and the journal."""
     columns = (Column("run_id", "ID", "run_id"), Column("loss", "loss", "summary.loss"))
@@ -362,6 +389,7 @@ SOME: st.SearchStrategy[list[Note]] = st.one_of(
     st.builds(lambda images: [ledger.removed(images, [RowId("x", "", 1)])], IMAGES),
     st.builds(lambda images: [ledger.restored(images)], IMAGES),
     st.builds(lambda zone: [ledger.zone(zone)], st.sampled_from(["UTC", "Asia/Seoul"])),
+    st.builds(lambda texts: [ledger.watermarks(texts)], st.lists(st.sampled_from(["a", "b"]), max_size=2)),
     st.sampled_from([[ledger.START], [ledger.DONE], [("what is this?", "", "")]]),
 )
 
@@ -387,6 +415,7 @@ def matters(notes: list[Note]) -> dict[str, Any]:
         "zone": book.zone,
         "pending": book.pending,
         "removed": book.removed,
+        "watermarks": book.watermarks,
     }
 
 

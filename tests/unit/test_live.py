@@ -71,7 +71,7 @@ def edits(outcome: Outcome) -> dict[str, Stored]:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"state": "running"}, {"heartbeat": NOW}, {"runtime": 3.5}, {"heartbeat": None}],
+    [{"state": "running"}, {"heartbeat": NOW}, {"heartbeat": None}],
     ids=lambda changes: next(iter(changes)),
 )
 def test_a_stamp_tells_how_a_run_stands(changes: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ AREAS = (
     "ledger.py",
     "cells.py",
     "sync.py",
+    *(f"{name}.py" for name in ("pull", "watermark", "intake", "spool")),
     *(
         f"{name}.py"
         for name in ("merge", "live", "repair", "journal", "safety", "strays", "withdraw", "undo")

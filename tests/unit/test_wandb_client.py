@@ -1,12 +1,16 @@
-"""Where a W&B server is, and whether its key may be sent there. No wandb, no network."""
+"""Where a W&B server is, whether its key may be sent there, and whose helper process is stopped. No wandb,
+no network."""
 
 import os
+from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
-from runsheet.errors import ConfigError
+from runsheet.errors import ConfigError, Unreachable
 from runsheet.sources.wandb_api import session as wandb_session
-from runsheet.sources.wandb_api.client import checked, identity
+from runsheet.sources.wandb_api.client import Client, checked, identity
+from tests.contract.source_contract import QuickClock
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,51 @@ def test_what_the_user_has_set_wins() -> None:
     with wandb_session.environment(HOME="/x", RUNSHEET_TEST="1"):
         assert (os.environ["HOME"], os.environ["RUNSHEET_TEST"]) == ("/x", "1")
     assert dict(os.environ) == before
+
+
+def test_a_helper_process_that_somebody_started_anew_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several requests fail when it breaks: the first that notices stops it, the last does not, nor does
+    one that fails because all is closed."""
+    stops: list[object] = []
+    monkeypatch.setattr(wandb_session.SESSION, "stop", lambda: stops.append(client._api))
+    client = Client("https://wandb.example.org", QuickClock(), 60.0, ())
+
+    def broken() -> None:
+        raise ConnectionResetError
+
+    def fail() -> None:
+        with pytest.raises(Unreachable, match="helper process broke off"):
+            client.persist(broken)
+
+    client._api = client._used.api = "old"
+    fail()
+    assert stops
+    assert client._api is None
+    stops.clear()
+    client._api = "new"
+    fail()
+    assert (stops, client._api) == ([], "new")
+    client.close()
+    fail()
+    assert stops == []
+
+
+def test_the_environment_is_changed_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or one would put back what another had set. A page that the client cannot digest is still read."""
+    monkeypatch.setenv("WANDB_DIR", "/theirs")
+    client = Client("https://wandb.example.org", QuickClock(), 60.0, ())
+    seen: list[object] = []
+
+    class Runs:
+        objects: ClassVar[list[object]] = []
+        last_response: object = None
+
+        def __iter__(self) -> Iterator[object]:
+            seen.append((client._documented.locked(), os.environ["WANDB_DIR"]))
+            self.last_response = {"project": {}}
+            raise TypeError("a run without a user")
+
+    assert client.turn(Runs()) == {"project": {}}
+    assert seen == [(True, os.devnull)]
+    assert os.environ["WANDB_DIR"] == "/theirs"
+    assert client.requests == 1

@@ -55,7 +55,7 @@ EVENTS = st.lists(
 
 
 def names(listing: Listing) -> list[str]:
-    return [node["name"] for node in listing.nodes()]
+    return [node["name"] for page in listing.pages() for node in page]
 
 
 @given(st.integers(0, 12), st.integers(1, 4), EVENTS)

@@ -63,6 +63,18 @@ def test_formulas_are_recalculated_when_opened(tmp_path: Path) -> None:
     assert b'fullCalcOnLoad="1"' in unpack(path)["xl/workbook.xml"]
 
 
+def test_formulas_of_another_tab_are_recalculated_when_opened(tmp_path: Path) -> None:
+    """They may count our rows."""
+    path = tmp_path / "runs.xlsx"
+    append(opened(path), [("r1", 1)], new=("run_id", "x"))
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("sums")["A1"] = "=SUM(runs!B:B)"
+    book.calculation.fullCalcOnLoad = False
+    book.save(path)
+    append(opened(path), [("r2", 2)])
+    assert b'fullCalcOnLoad="1"' in unpack(path)["xl/workbook.xml"]
+
+
 def test_no_formulas_no_recalculation(tmp_path: Path) -> None:
     path = bare(tmp_path / "runs.xlsx", worksheet(""))
     append(opened(path), [("r1",)], new=("run_id",))

@@ -1,6 +1,7 @@
 """A worksheet's part as the world's programs write it: read right, and extended in its own way."""
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def test_forms_of_a_sheet(tmp_path: Path, name: str) -> None:
     assert grid(path)[:3] == SAME
     shape = opened(path).read()
     assert [row.run_id for row in opened(path).content(shape).rows] == ["r1", "r2"]
+
+
+def test_rows_go_below_blank_ones_that_are_merged(tmp_path: Path) -> None:
+    """Blank rows that stand above keep their place in the part, too: rows out of order are damage."""
+    blank = '<row r="3"><c r="A3" s="0"/></row><row r="4" ht="30"/>'
+    merged = '<mergeCells><mergeCell ref="A3:B4"/></mergeCells>'
+    path = bare(tmp_path / "runs.xlsx", worksheet(HEAD + ONE + blank, after=merged))
+    append(opened(path), [("r2", 2), ("r3", 3)], adopt=True)
+    assert re.findall('<row r="([0-9]+)"', part(path)) == ["1", "2", "3", "4", "5", "6"]
+    assert grid(path)[4:] == [("r2", 2), ("r3", 3)]
 
 
 def test_prefixed_names(tmp_path: Path) -> None:

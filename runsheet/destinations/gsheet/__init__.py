@@ -8,10 +8,15 @@ finder        which tab is ours
 reader        answers become a standing, header texts and rows
 notes         the book-keeping tab
 standing      how a spreadsheet stands, before a batch and after it
-batch         cells and structure as requests
-writer        the batches of a plan
+memo          what a process remembers from tick to tick
+encoding      cells and bodies as JSON text
+batch         structure as requests
+writer        the requests of a plan
+feed          its rows, encoded, one after the other
+batches       how both are packed into batches
+probe         the rules of the service, tried
 export        a tab as an .xlsx file, for backups
-destination   the interface: reads, then sends what the writer made
+destination   the interface: reads, then sends the batches
 """
 
 from runsheet.destinations.gsheet.destination import GsheetDestination

@@ -1,50 +1,28 @@
-"""A plan becomes requests of spreadsheets.batchUpdate. Pure: JSON in, JSON out.
+"""Requests of spreadsheets.batchUpdate, of which batches are made. Pure: JSON in, JSON out.
 
 Every batch writes only into cells that it has inserted itself, so nothing that a person typed can
 be overwritten, whenever they typed it.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from runsheet.model import Cell, Column, Row
+from runsheet.model import Column
 
 Json = dict[str, Any]
 
 PAYLOAD_BYTES = 2_000_000
-"""Google recommends at most 2 MB a request."""
+"""Google recommends at most 2 MB a request: a batch is never larger, but for what has to go together."""
 
 UNBOUNDED = 1 << 40
 """More than any request: for what has to go together, whatever Google recommends."""
-
-_EPOCH = datetime(1899, 12, 30)  # serial numbers count local days
-
-
-def serial(moment: datetime, zone: tzinfo) -> float:
-    """Days since 1899-12-30 on the clock of `zone`: how spreadsheets store a date."""
-    return (moment.astimezone(zone).replace(tzinfo=None) - _EPOCH) / timedelta(days=1)
 
 
 def date_format(zone_name: str) -> Json:
     """The number format of a date column: it states the zone in every cell."""
     quoted = zone_name.replace('"', "")
     return {"numberFormat": {"type": "DATE_TIME", "pattern": f'yyyy-mm-dd hh:mm:ss" {quoted}"'}}
-
-
-def cell_json(cell: Cell, zone: tzinfo) -> Json:
-    """A typed cell: text stays text even if it begins with "="; None is an empty cell."""
-    if cell is None:
-        return {}
-    if isinstance(cell, bool):
-        return {"userEnteredValue": {"boolValue": cell}}
-    if isinstance(cell, (int, float)):
-        return {"userEnteredValue": {"numberValue": cell}}
-    if isinstance(cell, datetime):
-        return {"userEnteredValue": {"numberValue": serial(cell, zone)}}
-    return {"userEnteredValue": {"stringValue": str(cell)}}
 
 
 def segments(indexes: Sequence[int]) -> list[tuple[int, list[int]]]:
@@ -60,22 +38,6 @@ def segments(indexes: Sequence[int]) -> list[tuple[int, list[int]]]:
         else:
             parts.append((indexes[position], [position]))
     return parts
-
-
-def rows_json(
-    tab: int, first_row: int, indexes: Sequence[int], rows: Sequence[Row], zone: tzinfo
-) -> list[Json]:
-    """updateCells requests that fill inserted rows, one for each run of columns without a gap."""
-    return [
-        {
-            "updateCells": {
-                "start": {"sheetId": tab, "rowIndex": first_row, "columnIndex": start},
-                "rows": [{"values": [cell_json(row.cells[p], zone) for p in part]} for row in rows],
-                "fields": "userEnteredValue",
-            }
-        }
-        for start, part in segments(indexes)
-    ]
 
 
 def insert(tab: int, dimension: str, start: int, count: int, inherit: bool) -> Json:
@@ -172,42 +134,3 @@ def append_texts(tab: int, texts: Iterable[str]) -> Json:
     """Append one-cell rows of text to a tab that is ours alone."""
     rows = [{"values": [{"userEnteredValue": {"stringValue": text}}]} for text in texts]
     return {"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}
-
-
-def encode(requests: Sequence[Mapping[str, Any]], show: Sequence[str] = ()) -> bytes:
-    """The body as it is sent: without the blanks and escapes that would cost a third of the size. `show`:
-    ranges that the answer shall show as they are afterwards."""
-    body: Json = {"requests": requests}
-    if show:
-        body |= {"includeSpreadsheetInResponse": True, "responseIncludeGridData": True}
-        body["responseRanges"] = list(show)
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def chunks(rows: Sequence[Row], room: int, size: int, segments: int) -> Iterator[list[Row]]:
-    """Split rows so that each chunk's cells take at most `size` bytes; the first has `room` left.
-    Every row is written in `segments` pieces.
-
-    A row that is longer than that by itself gets a chunk of its own. At least one chunk comes,
-    even without rows: structure has to be written, too.
-    """
-    chunk: list[Row] = []
-    left = room
-    for row in rows:
-        cost = sum(_cost(cell) for cell in row.cells) + 3 * len(row.run_id) + 16 * (segments + 1)
-        if chunk and cost > left:
-            yield chunk
-            chunk, left = [], size
-        chunk.append(row)
-        left -= cost
-    yield chunk
-
-
-def _cost(cell: Cell) -> int:
-    """Bytes that a cell takes in the body, without encoding it twice."""
-    if cell is None:
-        return 3
-    if isinstance(cell, str):
-        escaped = len(cell) if cell.isascii() else len(cell.encode("utf-8"))
-        return 42 + escaped + cell.count('"') + cell.count("\\") + 2 * cell.count("\n") + 2 * cell.count("\t")
-    return 60

@@ -6,7 +6,7 @@ when the service said that it was not taken (429), otherwise its outcome is unkn
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,10 +15,12 @@ from google.auth.transport.requests import AuthorizedSession
 from gspread.http_client import HTTPClient
 from requests import RequestException, Response
 
+from runsheet import __version__
 from runsheet.clock import Clock
 from runsheet.destinations.gsheet.credentials import LATER, NO_ACCOUNT, TokenTransport, converted_for, keep
 from runsheet.errors import AccessError, NotFound, ServiceError, Unanswered, Unreachable
 from runsheet.hosts import check_http
+from runsheet.pace import Pace, Paces
 from runsheet.retry import Again, Policy
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,12 @@ TIMEOUT = (10.0, 60.0)
 
 READS = Policy()
 """How long a request is repeated: six tries within two minutes, which outlasts a minute's quota."""
+
+QUOTA = (60, 60.0)
+"""Reads, and writes, that Google lets one account do in so many seconds."""
+
+AGENT = f"runsheet/{__version__} (gzip)"
+"""Google compresses answers only for those that accept gzip and say so here, too."""
 
 NO_ANSWER_TRIES = 3
 """Tries when nobody answers at all: a minute more seldom brings a network back, the next tick may."""
@@ -56,7 +64,8 @@ class Google(HTTPClient):
     """One account's connection to Sheets and Drive.
 
     `endpoint` replaces scheme and host of every URL ("" = Google's own). `requests` counts what
-    was sent to the two APIs, tokens not included. Not for use by two threads.
+    was sent to the two APIs, tokens not included. `paces` are those of the process: without them this
+    connection stays within the quota by itself. Not for use by two threads.
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class Google(HTTPClient):
         endpoint: str = "",
         allow_http: Collection[str] = (),
         policy: Policy = READS,
+        paces: Paces | None = None,
     ) -> None:
         converted = converted_for(credentials, allow_http, local=bool(endpoint))
         if endpoint:
@@ -73,11 +83,15 @@ class Google(HTTPClient):
         self._transport = TokenTransport()
         session = AuthorizedSession(converted, auth_request=self._transport)  # type: ignore[no-untyped-call]
         session.auth = keep
+        session.headers["User-Agent"] = AGENT
         super().__init__(converted, session)
         self.auth = converted
         self.set_timeout(TIMEOUT)
         self.requests = 0
         self.email = str(getattr(converted, "service_account_email", "") or "the account in use")
+        paces = paces or Paces(clock)
+        self._reads = paces.of("Sheets reads", self.email, *QUOTA)
+        self._writes = paces.of("Sheets writes", self.email, *QUOTA)
         self._endpoint = urlsplit(endpoint)
         self._clock = clock
         self._policy = policy
@@ -92,8 +106,11 @@ class Google(HTTPClient):
         sent, self.requests = self.requests - since, since
         return sent
 
-    def read(self, method: str, path: str, *, what: str, **kwargs: Any) -> dict[str, Any]:
-        """Send a request that changes nothing; repeat it on failures that pass.
+    def read(
+        self, method: str, path: str, *, what: str, params: Mapping[str, Any], **kwargs: Any
+    ) -> dict[str, Any]:
+        """Send a request that changes nothing; repeat it on failures that pass. `params` name the `fields`
+        that are wanted.
 
         `path` is appended to the Sheets URL unless it is a URL. `what` names the document in
         errors. Raises Unreachable, AccessError, NotFound, Rejected (400).
@@ -102,7 +119,7 @@ class Google(HTTPClient):
         def attempt() -> dict[str, Any]:
             self._sign_in()
             try:
-                response = self._send(method, path, **kwargs)
+                response = self._send(self._reads, method, path, params, **kwargs)
                 self._check(response, what)
                 return _json(response)
             except _NO_ANSWER as error:
@@ -110,19 +127,19 @@ class Google(HTTPClient):
 
         return self._policy.run(attempt, self._clock)
 
-    def write(self, path: str, body: bytes, *, what: str, fields: str = "") -> dict[str, Any]:
+    def write(self, path: str, body: bytes, *, what: str, fields: str) -> dict[str, Any]:
         """Send a batch (JSON) once; its answer, limited to `fields`.
 
         Repeated only on 429, which the service sends instead of taking a request. Raises Unanswered
         when it is unknown whether the batch was applied, Rejected when it was refused as invalid.
         """
-        params = {"fields": fields} if fields else None
+        params = {"fields": fields}
 
         def attempt() -> dict[str, Any]:
             self._sign_in()
             headers = {"Content-Type": "application/json"}
             try:
-                response = self._send("post", path, data=body, headers=headers, params=params)
+                response = self._send(self._writes, "post", path, data=body, headers=headers, params=params)
             except _NO_ANSWER as error:
                 raise Unanswered(f"no answer to a write ({_cause(error)})") from error
             if response.status_code in LATER and response.status_code != 429:
@@ -147,8 +164,13 @@ class Google(HTTPClient):
             )
         return self.session.request(method, endpoint, *args, **{**kwargs, "timeout": self.timeout})
 
-    def _send(self, method: str, path: str, **kwargs: Any) -> Response:
-        return self.request(method, path if path.startswith("https://") else f"{SHEETS}/{path}", **kwargs)
+    def _send(self, pace: Pace, method: str, path: str, params: Mapping[str, Any], **kwargs: Any) -> Response:
+        """Send a request of which the answer comes without blanks. Those to Drive have a quota of their own,
+        which is never near."""
+        url = path if path.startswith("https://") else f"{SHEETS}/{path}"
+        if url.startswith(SHEETS):
+            pace.take()
+        return self.request(method, url, params={**params, "prettyPrint": "false"}, **kwargs)
 
     def _sign_in(self) -> None:
         """Get a token when there is none: apart from the request, so that a failure is known not to

@@ -1,13 +1,14 @@
 """The destination: read a worksheet, apply a plan to it.
 
-Reads cost one request, two with candidates; writes are atomic batches that a moved sheet refuses
-(marks.py says how, docs/exactly-once.md why).
+Reads cost one request, two with candidates, and one more where it is not known which tab is meant. Writes are
+atomic batches that a moved sheet refuses (marks.py says how, docs/exactly-once.md why).
 """
 
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -15,36 +16,46 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from runsheet import journal, ledger, repair
+from runsheet.ahead import ahead
 from runsheet.destinations.base import Overtaken, RowsRefused
 from runsheet.destinations.gsheet import (
     batch,
+    encoding,
     export,
     finder,
     images,
     marks,
+    probe,
     reader,
     removal,
     size,
 )
 from runsheet.destinations.gsheet.batch import Json
+from runsheet.destinations.gsheet.batches import Batch, batches
 from runsheet.destinations.gsheet.client import Google, Rejected
 from runsheet.destinations.gsheet.document import Spreadsheet, quoted
 from runsheet.destinations.gsheet.look import Looked, look
+from runsheet.destinations.gsheet.memo import Memo
 from runsheet.destinations.gsheet.notes import NotesTab, note_text
 from runsheet.destinations.gsheet.refused import Refused
 from runsheet.destinations.gsheet.standing import Standing
-from runsheet.destinations.gsheet.writer import Batch, Look, batches
+from runsheet.destinations.gsheet.writer import Look, new_id
 from runsheet.destinations.xlsx import stream
-from runsheet.errors import Changed, ServiceError, SheetError, Unanswered
+from runsheet.errors import AccessError, Changed, NotFound, ServiceError, SheetError, Unanswered
 from runsheet.model import Cell, Cells, Content, Limits, Placed, Plan, RowId, Shape, Stored, Written
 from runsheet.stored import same
 
 log = logging.getLogger(__name__)
 
 KEY_CHARS = 25_000
-"""For the marks of columns, fingerprints included. The rest of marks.TAB_CHARS is for the
-fingerprints of columns that people deleted, some 600 of them."""
+"""For the marks of columns, fingerprints included. The rest of marks.TAB_CHARS is for watermarks, and for the
+fingerprints of columns that people deleted, some 600 of them where there are no watermarks."""
 
+SMALL_CELLS = 100_000
+"""A tab with fewer is read whole where it may be empty: that saves a request, and a new tab has 26,000."""
+
+DAY = 86_400
+"""Seconds that the size of the other tabs is remembered."""
 
 RETRIES = 5
 """How often something is put right that people met in the second of a write."""
@@ -55,7 +66,8 @@ class GsheetDestination:
 
     `spreadsheet` is a URL, a key or a title; a title needs the Drive API to be looked up.
     `worksheet` is the tab's title, "" for the tab made earlier, else the first one. Dates are
-    written on the clock of `zone`. `drive_copy`: a backup is also a copy in Google Drive.
+    written on the clock of `zone`. `drive_copy`: a backup is also a copy in Google Drive. `memo` lives as
+    long as the process, for destinations to come: which tab was found, and the key of a title.
     """
 
     name = "gsheet"
@@ -71,9 +83,10 @@ class GsheetDestination:
         zone: tzinfo = UTC,
         zone_name: str = "UTC",
         drive_copy: bool = False,
+        memo: MutableMapping[str, Any] | None = None,
     ) -> None:
-        self._sheets = Spreadsheet(google, spreadsheet)
-        self._title = worksheet
+        self._memo = Memo({} if memo is None else memo, spreadsheet, worksheet)
+        self._sheets = Spreadsheet(google, spreadsheet, self._memo)
         self._drive_copy = drive_copy
         self._look = Look(worksheet, zone, zone_name)
         self._tabs: list[Mapping[str, Any]] = []
@@ -91,13 +104,31 @@ class GsheetDestination:
     # --- reading -----------------------------------------------------------------------------
 
     def read(self) -> Shape:
+        try:
+            return self._read()
+        except (AccessError, NotFound):
+            if not self._sheets.forget():
+                raise
+            return self._read()
+
+    def _read(self) -> Shape:
         self._tabs = []
-        if self._title:
-            try:
-                return self._shape(self._sheets.header(self._title))
-            except Rejected:
-                log.debug("no tab %r: looking for a renamed one", self._title)
+        remembered, self._memo.tab = self._memo.tab, None
+        if remembered and (shape := self._titled(*remembered)):
+            return shape
+        if self._look.worksheet and (shape := self._titled(self._look.worksheet)):
+            return shape
         return self._look_around()
+
+    def _titled(self, title: str, tab: int | None = None) -> Shape | None:
+        """The shape of the tab with a title; None if there is none, or if it is not ours with this id."""
+        try:
+            answer = self._sheets.header(title)
+        except Rejected:
+            log.debug("no tab %r: looking for a renamed one", title)
+            return None
+        now = reader.standing(title, answer, ())
+        return self._shape(title, answer) if tab is None or (now.is_ours and now.tab == tab) else None
 
     def _look_around(self) -> Shape:
         """Find our tab among all tabs."""
@@ -108,30 +139,36 @@ class GsheetDestination:
             title = self._look.worksheet or finder.DEFAULT
             table = finder.table_name(title, self._tabs)
             return Shape(False, True, token=Standing(title, marks.nonce(answer), table=table))
-        self._title = chosen["properties"]["title"]
+        title = str(chosen["properties"]["title"])
+        whole = marks.nonce(answer) is None and reader.cells(chosen) <= SMALL_CELLS
         try:
-            return self._shape(self._sheets.header(self._title))
+            return self._shape(title, self._sheets.header(title, whole=whole), whole=whole)
         except Rejected as error:
-            raise Changed(f"the tab {self._title!r} was renamed while it was read") from error
+            raise Changed(f"the tab {title!r} was renamed while it was read") from error
 
-    def _shape(self, answer: Mapping[str, Any]) -> Shape:
-        header = reader.header_texts(answer["sheets"][0])
-        now = reader.standing(self._title, answer, header)
-        now = replace(now, table=self._table(answer["sheets"][0]))
+    def _shape(self, title: str, answer: Mapping[str, Any], *, whole: bool = False) -> Shape:
+        """The shape of a tab by its header; `whole`: the answer holds all its rows."""
+        sheet = answer["sheets"][0]
+        header = reader.header_texts(sheet)
+        now = reader.standing(title, answer, header)
+        now = replace(now, table=self._table(sheet))
+        if title != self._look.worksheet:
+            self._memo.tab = (title, marks.tab_id(sheet))
         owned = reader.owned(now, header)
         made = frozenset(now.made.prints) if now.made else frozenset()
         if any(item.title for item in owned):
-            return Shape(True, False, header, owned, now, made)
-        was_ours = bool(now.table_mark) and not marks.is_copy(answer["sheets"][0])
+            marked, moved = reader.watermarks(now), reader.touched(now)
+            return Shape(True, False, header, owned, now, made, watermarks=marked, touched=moved)
         if header and not owned:
-            return Shape(True, False, header, (), now, made, hollow=was_ours)
-        everything = self._grid(now)
+            return Shape(True, False, header, (), now, made, hollow=now.is_ours)
+        everything = reader.columns(sheet) if whole else self._grid(now)
         if not any(text.strip() for column in everything for text in column):
             # Blank, header included: marks that are left belong to nothing.
             return Shape(True, True, token=now)
         ours = [everything[item.index] for item in owned if item.index < len(everything)]
-        hollow = was_ours and not any(text.strip() for column in ours for text in column)
-        return Shape(True, False, header, owned, now, made, hollow)
+        hollow = now.is_ours and not any(text.strip() for column in ours for text in column)
+        marked = () if hollow else reader.watermarks(now)
+        return Shape(True, False, header, owned, now, made, hollow, watermarks=marked)
 
     def _grid(self, now: Standing) -> list[list[str]]:
         """All texts of the tab, column by column; blank ones at the right are left out."""
@@ -191,7 +228,7 @@ class GsheetDestination:
 
     def stored(self, cell: Cell) -> Stored:
         if isinstance(cell, datetime):
-            return batch.serial(cell, self._look.zone)
+            return encoding.serial(cell, self._look.zone)
         return str(cell) if isinstance(cell, str) else cell
 
     # --- backups -----------------------------------------------------------------------------
@@ -226,15 +263,31 @@ class GsheetDestination:
         if plan.changes and self._looked:
             images = tuple({*self._looked.images, *self._images})
             now = replace(now, floor=self._looked.floor, images=images)
-        elsewhere = self._cells_elsewhere(now.tab) if size.grows(plan, now) else 0
-        fit = size.fit(plan, now, elsewhere)
-        if now.nonce is None:
-            for rule in self._probe_guards():
-                log.debug("first contact: %s", rule)
-        self.remarks = fit.remarks
-        for part in batches(plan, now, self._look, fit.width, self.stored):
-            self._check(plan, part, self._send(part))
-            yield Written(len(part.rows), len(part.changes))
+        fresh = self._elsewhere(plan, now)
+        known = fresh or (now.elsewhere if size.grows(plan, now) else None)
+        fit = size.fit(plan, now, known.cells if known else 0)
+        made = batches(plan, now, self._look, fit.width, self.stored, fresh)
+        with closing(ahead(made)) as parts:
+            for number, part in enumerate(parts):
+                if number == 0:
+                    if not part.last and fresh is None:
+                        fit = size.fit(plan, now, self._cells_elsewhere(now.tab))
+                    self.remarks = fit.remarks
+                    if now.nonce is None:
+                        log.debug("first contact: %s", probe.first(self._sheets))
+                self._check(plan, part, self._send(part))
+                yield Written(len(part.rows), len(part.changes))
+
+    def _elsewhere(self, plan: Plan, now: Standing) -> marks.Elsewhere | None:
+        """How large the other tabs are, looked up; None where that does not matter, or where what is
+        remembered of them is enough."""
+        known, today = now.elsewhere, int(self._sheets.clock.now().timestamp())
+        if not size.grows(plan, now):
+            return None
+        counts = known and now.is_ours and not plan.shape.empty and not self._tabs
+        if known and counts and abs(today - known.at) < DAY and not size.near(plan, now, known.cells):
+            return None
+        return marks.Elsewhere(known.id if known else new_id(), self._cells_elsewhere(now.tab), today)
 
     def _check(self, plan: Plan, part: Batch, shown: Mapping[int, Mapping[str, Any]]) -> None:
         """Look whether people were at work in the second of a batch. Raises Unanswered when they were in
@@ -293,7 +346,7 @@ class GsheetDestination:
         requests.append(batch.append_texts(marks.NOTES_TAB, [note]))
         show = (quoted(images.title(name)),)
         try:
-            found = self._send(Batch(requests, (), now, show=show, floor=True))
+            found = self._send(Batch(encoding.body(requests, show), (), now, show=show, floor=True))
         except SheetError as error:
             log.warning("%s", error)
             return ()
@@ -335,7 +388,10 @@ class GsheetDestination:
         )
 
     def _with_notes(self, plan: Plan, now: Standing) -> Standing:
-        """How the book-keeping tab stands: asked only when none of our notes were found."""
+        """How the book-keeping tab stands: asked only when none of our notes were found, and some are to be
+        written."""
+        if size.only_marks(plan):
+            return replace(now, notes="ready")
         if plan.content.notes:
             repack = self._notes.repacked(now.table)
             return replace(now, notes="moved" if self._notes.moved else "ready", repack=repack)
@@ -357,9 +413,7 @@ class GsheetDestination:
         return self._sheets.width(now.tab, now.used, now.columns)
 
     def _cells_elsewhere(self, tab: int | None) -> int:
-        others = [t["properties"] for t in self._all_tabs() if marks.tab_id(t) != tab]
-        grids = [properties.get("gridProperties", {}) for properties in others]
-        return sum(int(grid.get("rowCount", 0)) * int(grid.get("columnCount", 0)) for grid in grids)
+        return sum(reader.cells(other) for other in self._all_tabs() if marks.tab_id(other) != tab)
 
     def _all_tabs(self) -> list[Mapping[str, Any]]:
         self._tabs = self._tabs or self._sheets.tabs()["sheets"]
@@ -369,7 +423,7 @@ class GsheetDestination:
         """Send one batch; what the ranges it wants to see show. A refusal is a change if the sheet is
         not as the batch took it to be."""
         try:
-            return self._sheets.update(part.requests, part.show)
+            return self._sheets.send(part.body, shows=bool(part.show))
         except Rejected as refusal:
             why = Refused(self._sheets, part.before)
             self._images = why.images
@@ -382,39 +436,4 @@ class GsheetDestination:
             raise (RowsRefused(text, part.rows, part.changes) if some else SheetError(text)) from refusal
 
     def probe(self) -> Iterator[str]:
-        yield from self._probe_guards()
-        yield self._probe_answer()
-
-    def _probe_guards(self) -> Iterator[str]:
-        """Make sure that the service keeps the rules that exactly-once rests on."""
-        for rule, accepted, requests in marks.probes(secrets.token_hex(8), secrets.token_hex(8)):
-            try:
-                self._sheets.update(requests)
-            except Rejected as refusal:
-                if accepted:
-                    raise ServiceError(_broken_rule(rule, str(refusal))) from refusal
-            else:
-                if not accepted:
-                    self._sheets.update(marks.unprobe())
-                    raise ServiceError(_broken_rule(rule, "a batch that breaks it was accepted"))
-            yield rule
-
-    def _probe_answer(self) -> str:
-        """Make sure that a batch tells what it copied, as live rows need it."""
-        rule = "the answer to a batch shows what it copied"
-        title = f"_probe {secrets.token_hex(8)}"
-        try:
-            found = self._sheets.update(images.probe(title), (quoted(title),))
-        except Rejected as refusal:
-            raise ServiceError(f"LIVE_ROWS cannot work here ({rule}: {refusal})") from refusal
-        self._sheets.update(marks.unprobe())
-        if images.grid(found.get(marks.PROBE_TAB, {})) != images.PROBED:
-            raise ServiceError(f"LIVE_ROWS cannot work here ({rule}: it shows something else)")
-        return rule
-
-
-def _broken_rule(rule: str, what: str) -> str:
-    return (
-        f"Google Sheets does not behave as it must ({rule}: {what}). Rows could be doubled, so nothing "
-        "was written to the worksheet"
-    )
+        return probe.every(self._sheets)

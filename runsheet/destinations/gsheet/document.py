@@ -7,39 +7,50 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from runsheet.clock import Clock
-from runsheet.destinations.gsheet import batch
+from runsheet.destinations.gsheet import encoding
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import DRIVE_FILES, Forbidden, Google, Rejected
 from runsheet.destinations.gsheet.credentials import NO_ACCOUNT
+from runsheet.destinations.gsheet.memo import Memo
 from runsheet.errors import AccessError, Changed, ConfigError, NotFound, Unreachable
 
+_MARK = "developerMetadata(metadataId,metadataKey,metadataValue)"
+_TAB = "properties(sheetId,title,hidden,gridProperties)"
 _HEADER_FIELDS = (
-    "developerMetadata,"
-    "sheets(properties,developerMetadata,data(columnMetadata(developerMetadata),rowData.values(formattedValue)))"
+    f"properties.title,{_MARK},"
+    f"sheets({_TAB},{_MARK},data(columnMetadata({_MARK}),rowData.values(formattedValue)))"
 )
-_TABS_FIELDS = "developerMetadata,sheets(properties,developerMetadata)"
-_WIDTH_FIELDS = "sheets(properties,data(rowData.values(userEnteredValue,effectiveValue,note,dataValidation)))"
-_PROTECTED_FIELDS = "sheets(properties,protectedRanges(range,description,requestingUserCanEdit,warningOnly))"
+_WHOLE_FIELDS = _HEADER_FIELDS.replace("formattedValue", "formattedValue,effectiveValue")
+_TABS_FIELDS = f"properties.title,{_MARK},sheets({_TAB},{_MARK})"
+_VALUES_FIELDS = (
+    "valueRanges(valueRange(range,majorDimension,values),"
+    "dataFilters(developerMetadataLookup.metadataId,gridRange.startColumnIndex))"
+)
+_WIDTH_FIELDS = f"sheets({_TAB},data(rowData.values(userEnteredValue,effectiveValue,note,dataValidation)))"
+_PROTECTED_FIELDS = f"sheets({_TAB},protectedRanges(range,description,requestingUserCanEdit,warningOnly))"
 _LIVE_FIELDS = (
-    "sheets(properties,data(startRow,startColumn,rowMetadata(developerMetadata(metadataId)),"
+    f"sheets({_TAB},data(startRow,startColumn,rowMetadata(developerMetadata(metadataId)),"
     "columnMetadata(developerMetadata(metadataId,metadataKey,metadataValue)),"
     "rowData.values(userEnteredValue)))"
 )
 _ANSWER_FIELDS = (
-    "updatedSpreadsheet(sheets(properties,"
+    f"updatedSpreadsheet(sheets({_TAB},"
     "data(startRow,startColumn,rowData.values(userEnteredValue,formattedValue))))"
 )
-_CELL_FIELDS = "sheets(properties,data(rowData.values(userEnteredValue,userEnteredFormat.numberFormat)))"
+_CELL_FIELDS = f"sheets({_TAB},data(rowData.values(userEnteredValue,userEnteredFormat.numberFormat)))"
 _URL = re.compile(r"/spreadsheets/(?:u/\d+/)?d/([A-Za-z0-9_-]+)")
 
 
 class Spreadsheet:
-    """One spreadsheet, named by URL, key or title. A title is looked up at the first request."""
+    """One spreadsheet, named by URL, key or title. A title is looked up at the first request, unless `memo`
+    knows its key."""
 
-    def __init__(self, google: Google, name: str) -> None:
+    def __init__(self, google: Google, name: str, memo: Memo | None = None) -> None:
         self._google = google
         self._name = name
+        self._memo = memo if memo is not None else Memo({}, name)
         self._key = spreadsheet_key(name)
+        self._remembered = False
 
     @property
     def requests(self) -> int:
@@ -57,8 +68,17 @@ class Spreadsheet:
     @property
     def key(self) -> str:
         """The spreadsheet's key; a title is looked up."""
-        self._key = self._key or self._find()
+        if not self._key:
+            self._remembered = bool(self._memo.key)
+            self._key = self._memo.key or self._find()
         return self._key
+
+    def forget(self) -> bool:
+        """Look the title up again at the next request; False if that was done already."""
+        forgets, self._remembered = self._remembered, False
+        if forgets:
+            self._key = self._memo.key = ""
+        return forgets
 
     def __str__(self) -> str:
         return f"spreadsheet {self._name!r}"
@@ -66,10 +86,11 @@ class Spreadsheet:
     def close(self) -> None:
         self._google.session.close()
 
-    def header(self, title: str) -> dict[str, Any]:
-        """Row 1 of a tab, its marks, those on its columns, its size, and the nonce. Raises Rejected
-        when there is no such tab."""
-        answer = self._get({"ranges": f"{quoted(title)}!1:1", "fields": _HEADER_FIELDS})
+    def header(self, title: str, *, whole: bool = False) -> dict[str, Any]:
+        """Row 1 of a tab, its marks, those on its columns, its size, and the nonce; `whole`: all its rows,
+        with their values. Raises Rejected when there is no such tab."""
+        range_, fields = (quoted(title), _WHOLE_FIELDS) if whole else (f"{quoted(title)}!1:1", _HEADER_FIELDS)
+        answer = self._get({"ranges": range_, "fields": fields})
         if not answer["sheets"]:
             raise Unreachable(f"Google's answer on {self} lacks the tab {title!r}")
         return answer
@@ -86,9 +107,9 @@ class Spreadsheet:
             "majorDimension": "COLUMNS",
             "valueRenderOption": "UNFORMATTED_VALUE",
         }
-        path = f"{self._path}/values:batchGetByDataFilter"
+        path, params = f"{self._path}/values:batchGetByDataFilter", {"fields": _VALUES_FIELDS}
         try:
-            answer = self._google.read("post", path, what=str(self), json=body)
+            answer = self._google.read("post", path, what=str(self), params=params, json=body)
         except Rejected as error:
             raise Changed(f"the values could not be read: {error}") from error
         return list(answer.get("valueRanges") or [])
@@ -148,9 +169,9 @@ class Spreadsheet:
     def copy(self, title: str) -> None:
         """Copy the spreadsheet in Drive, once. Raises AccessError when Drive or the scopes do not allow
         it, Unanswered when nobody knows whether there is a copy."""
-        path = f"{DRIVE_FILES}/{self._path}/copy?supportsAllDrives=true&fields=id"
+        path = f"{DRIVE_FILES}/{self._path}/copy?supportsAllDrives=true"
         try:
-            self._google.write(path, json.dumps({"name": title}).encode(), what=str(self))
+            self._google.write(path, json.dumps({"name": title}).encode(), what=str(self), fields="id")
         except Forbidden as error:
             raise AccessError(f"{self.account} may not copy {self} ({error.text})") from error
 
@@ -171,12 +192,16 @@ class Spreadsheet:
         return _by_id(answer.get("sheets", ()))
 
     def update(self, requests: Sequence[Json], show: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
-        """Send one batch. Returns, by tab id, what these ranges hold afterwards. Raises Rejected (refused
-        as a whole), Unanswered (outcome unknown) and AccessError: the spreadsheet could be read, so it
-        is shared for that only."""
-        path, fields = f"{self._path}:batchUpdate", _ANSWER_FIELDS if show else "spreadsheetId"
+        """Send one batch. Returns, by tab id, what these ranges hold afterwards. Raises as `send`."""
+        return self.send(encoding.body(requests, show), shows=bool(show))
+
+    def send(self, body: bytes, *, shows: bool) -> dict[int, dict[str, Any]]:
+        """Send one batch. Returns, by tab id, what the ranges that it wants to be shown hold afterwards.
+        Raises Rejected (refused as a whole), Unanswered (outcome unknown) and AccessError: the spreadsheet
+        could be read, so it is shared for that only."""
+        path, fields = f"{self._path}:batchUpdate", _ANSWER_FIELDS if shows else "spreadsheetId"
         try:
-            answer = self._google.write(path, batch.encode(requests, show), what=str(self), fields=fields)
+            answer = self._google.write(path, body, what=str(self), fields=fields)
         except Forbidden as error:
             raise AccessError(
                 f"{self} is shared read-only with {self.account} ({error.text}): share it with this address "
@@ -189,9 +214,13 @@ class Spreadsheet:
         return quote(self.key, safe="")
 
     def _get(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """spreadsheets.get; what it returns holds a list of tabs with their properties."""
+        """spreadsheets.get; what it returns holds a list of tabs with their properties. Raises NotFound for a
+        spreadsheet that was remembered by a title that it has no more."""
         answer = self._google.read("get", self._path, what=str(self), params=dict(params))
         self._tabs_of(answer)
+        title = answer.get("properties", {}).get("title", self._name)
+        if self._remembered and title != self._name:
+            raise NotFound(f"the spreadsheet that was called {self._name!r} is called {title!r} now")
         return answer
 
     def _tabs_of(self, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -212,7 +241,8 @@ class Spreadsheet:
                 f"{urls}"
             )
         if files:
-            return str(files[0]["id"])
+            self._memo.key = str(files[0]["id"])
+            return self._memo.key
         if re.fullmatch(r"[A-Za-z0-9_-]{15,}", title):
             return title  # No such title, but it may be a key.
         raise NotFound(

@@ -15,6 +15,7 @@ it was read, which it is not when rows above it were inserted or deleted since.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from runsheet import packing
 from runsheet.destinations.gsheet import batch, marks
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.marks import Mark
@@ -186,17 +187,7 @@ def row_place(tab: int, index: int) -> Json:
 def chunks(changes: Sequence[Change], room: int, at: Mapping[str, int]) -> Iterator[list[Change]]:
     """Split changes so that the requests of each part take about `room` bytes at most; `at` tells the
     column of each key."""
-    part: list[Change] = []
-    left = room
-    for change in changes:
-        cost = _cost(change, at)
-        if part and cost > left:
-            yield part
-            part, left = [], room
-        part.append(change)
-        left -= cost
-    if part:
-        yield part
+    return packing.parts(changes, room, lambda change: _cost(change, at))
 
 
 def _cost(change: Change, at: Mapping[str, int]) -> int:

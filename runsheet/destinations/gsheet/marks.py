@@ -15,10 +15,14 @@ whole batch (docs/exactly-once.md).
     made      on the tab; value: the fingerprints of the keys of all columns ever made, six
               characters each, oldest first: what is left to tell a column that a person deleted
               when the book-keeping tab is gone
+    watermarks  on the tab; value: the number of the grid's rows and the plan's watermarks, as JSON
+    elsewhere on the tab; value: how many cells the other tabs had when they were last looked at, and
+              when that was, in seconds since 1970
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +42,8 @@ KEY_ADOPTED = "runsheet.adopted"
 KEY_END = "runsheet.end"
 KEY_TABLE = "runsheet.table"
 KEY_MADE = "runsheet.made"
+KEY_WATERMARKS = "runsheet.watermarks"
+KEY_ELSEWHERE = "runsheet.elsewhere"
 COLUMN_KEYS = (KEY_COLUMN, KEY_ADOPTED)
 
 TAB_CHARS = 30_000
@@ -46,7 +52,8 @@ TAB_CHARS = 30_000
 PRINT_CHARS = 6
 
 SPARE_CHARS = 1_000
-"""What we leave of it to the mark of the tab, to that of its end, and to other programs."""
+"""What we leave of it to the mark of the tab, to those of its ends and of what stands elsewhere, and to other
+programs."""
 
 
 def image_tabs(table: int) -> dict[int, int]:
@@ -89,6 +96,32 @@ class Made:
     @property
     def value(self) -> str:
         return "".join(self.prints)
+
+
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """The mark of a tab that keeps the watermarks. `rows` had the grid then."""
+
+    id: int
+    texts: tuple[str, ...]
+    rows: int = 0
+
+    @property
+    def value(self) -> str:
+        return json.dumps([self.rows, *self.texts], ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The mark of a tab that remembers how many `cells` the other tabs had `at` a second since 1970."""
+
+    id: int
+    cells: int
+    at: int
+
+    @property
+    def value(self) -> str:
+        return f"{self.cells} {self.at}"
 
 
 def column_place(tab: int, index: int) -> Json:
@@ -144,13 +177,29 @@ def guard(tab: int, marks: Iterable[Mark]) -> list[Json]:
     return requests
 
 
-def remember(old: Made | None, fresh: Iterable[str], columns: Iterable[Mark], new_id: int) -> Made:
-    """The mark that also remembers `fresh` fingerprints, beside the marks of `columns`. What there is
-    no room for is forgotten, the oldest first."""
+def remember(
+    old: Made | None, fresh: Iterable[str], columns: Iterable[Mark], new_id: int, beside: int = 0
+) -> Made:
+    """The mark that also remembers `fresh` fingerprints, beside the marks of `columns` and `beside`
+    characters more. What there is no room for is forgotten, the oldest first."""
     prints = tuple(dict.fromkeys((*(old.prints if old else ()), *fresh)))
-    used = SPARE_CHARS + len(KEY_MADE) + sum(len(mark.key) + len(mark.value) for mark in columns)
-    room = max(0, TAB_CHARS - used) // PRINT_CHARS
+    room = max(0, _room(columns) - beside) // PRINT_CHARS
     return Made(old.id if old else new_id, prints[max(0, len(prints) - room) :])
+
+
+def fits(watermarks: Watermarks, columns: Collection[Mark]) -> bool:
+    """Whether there is room for watermarks beside the marks of columns and their fingerprints."""
+    return chars(watermarks) + PRINT_CHARS * len(columns) <= _room(columns)
+
+
+def chars(watermarks: Watermarks | None) -> int:
+    """What watermarks take of TAB_CHARS."""
+    return len(KEY_WATERMARKS) + len(watermarks.value) if watermarks else 0
+
+
+def _room(columns: Iterable[Mark]) -> int:
+    """What is left of TAB_CHARS for fingerprints and watermarks."""
+    return TAB_CHARS - SPARE_CHARS - len(KEY_MADE) - sum(len(mark.key) + len(mark.value) for mark in columns)
 
 
 def delete_at(mark: Mark, tab: int) -> Json:
@@ -183,24 +232,48 @@ def column_marks(sheet: Mapping[str, Any]) -> list[Mark]:
 
 def table_of(sheet: Mapping[str, Any]) -> Table | None:
     """The table that a tab is, None when it is not ours."""
-    for item in sheet.get("developerMetadata", ()):
-        if item.get("metadataKey") == KEY_TABLE:
-            try:
-                name, tab, worksheet = json.loads(item.get("metadataValue", ""))
-                return Table(str(name), int(tab), str(worksheet), int(item["metadataId"]))
-            except (ValueError, TypeError):
-                continue
+    for mark_id, value in _on_tab(sheet, KEY_TABLE):
+        try:
+            name, tab, worksheet = json.loads(value)
+            return Table(str(name), int(tab), str(worksheet), mark_id)
+        except (ValueError, TypeError):
+            continue
     return None
 
 
 def made_of(sheet: Mapping[str, Any]) -> Made | None:
     """What a tab remembers of its columns, None when it has no such mark."""
-    for item in sheet.get("developerMetadata", ()):
-        if item.get("metadataKey") == KEY_MADE:
-            value = str(item.get("metadataValue", ""))
-            prints = (value[at : at + PRINT_CHARS] for at in range(0, len(value), PRINT_CHARS))
-            return Made(int(item["metadataId"]), tuple(prints))
+    for mark_id, value in _on_tab(sheet, KEY_MADE):
+        prints = (value[at : at + PRINT_CHARS] for at in range(0, len(value), PRINT_CHARS))
+        return Made(mark_id, tuple(prints))
     return None
+
+
+def watermarks_of(sheet: Mapping[str, Any]) -> Watermarks | None:
+    """The watermarks on a tab, None when it has no such mark; none in one that makes no sense."""
+    for mark_id, value in _on_tab(sheet, KEY_WATERMARKS):
+        try:
+            rows, *texts = json.loads(value)
+        except (ValueError, TypeError):
+            rows, texts = 0, []
+        return Watermarks(mark_id, tuple(map(str, texts)), rows if isinstance(rows, int) else 0)
+    return None
+
+
+def elsewhere_of(sheet: Mapping[str, Any]) -> Elsewhere | None:
+    """What a tab remembers of the others, None when it has no such mark; one that makes no sense is very
+    old."""
+    for mark_id, value in _on_tab(sheet, KEY_ELSEWHERE):
+        match = re.fullmatch(r"(\d{1,12}) (\d{1,12})", value)
+        return Elsewhere(mark_id, int(match[1]), int(match[2])) if match else Elsewhere(mark_id, 0, 0)
+    return None
+
+
+def _on_tab(sheet: Mapping[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    """Id and value of the marks with a key on a tab itself."""
+    for item in sheet.get("developerMetadata", ()):
+        if item.get("metadataKey") == key:
+            yield int(item["metadataId"]), str(item.get("metadataValue", ""))
 
 
 def tab_id(sheet: Mapping[str, Any]) -> int:
@@ -224,7 +297,8 @@ def probes(first: str, second: str) -> list[tuple[str, bool, list[Json]]]:
     to be accepted, and the requests. Neither leaves anything behind when the rules hold.
 
     The first is refused only if an id is not given twice *and* a delete by another value, or at
-    another place, deletes nothing: three rules in one request.
+    another place, deletes nothing: three rules in one request. On them rests that no row is doubled. Where
+    the second is not accepted no batch would be, so nothing is written either.
     """
     grid = {"rowCount": 1, "columnCount": 2}  # the spreadsheet may be almost full
     properties = {"sheetId": PROBE_TAB, "title": f"_probe {first}", "hidden": True, "gridProperties": grid}

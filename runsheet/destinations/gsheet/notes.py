@@ -26,7 +26,7 @@ class NotesTab:
 
     def take(self, ranges: Sequence[Mapping[str, Any]]) -> None:
         """Read an answer in which the tab was looked up by its mark."""
-        found = [item for item in ranges if marks.NOTES in reader.by_mark([item])]
+        found = [item for item in ranges if marks.NOTES in reader.looked_up(item)]
         self.there = bool(found)
         self.moved = bool(found) and not reader.begins_at_column_a(found[0])
         self._texts = reader.by_mark(found).get(marks.NOTES, ())

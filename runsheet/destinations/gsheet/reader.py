@@ -42,7 +42,32 @@ def standing(title: str, answer: Answer, header: Sequence[str]) -> Standing:
         used=max(len(header), *(mark.index + 1 for mark in ours), 0),
         marks=ours,
         end=ends[-1] if ends else None,
+        watermarks=marks.watermarks_of(sheet),
+        elsewhere=marks.elsewhere_of(sheet),
     )
+
+
+def cells(sheet: Answer) -> int:
+    """The cells of a tab's grid, blank ones included."""
+    grid = sheet["properties"].get("gridProperties", {})
+    return int(grid.get("rowCount", 0)) * int(grid.get("columnCount", 0))
+
+
+def columns(sheet: Answer) -> list[list[str]]:
+    """All texts of a tab that was read whole, column by column."""
+    rows = [line.get("values", ()) for data in sheet.get("data", ()) for line in data.get("rowData", ())]
+    texts = [[_value(cell.get("effectiveValue", {})) for cell in row] for row in rows]
+    return [list(column) for column in zip_longest(*texts, fillvalue="")]
+
+
+def watermarks(now: Standing) -> tuple[str, ...]:
+    """The watermarks of a table; none of a copy."""
+    return now.watermarks.texts if now.watermarks and now.is_ours else ()
+
+
+def touched(now: Standing) -> bool:
+    """Whether rows came or went since the watermarks were written."""
+    return now.watermarks is not None and now.watermarks.rows != now.rows
 
 
 def owned(now: Standing, header: Sequence[str]) -> tuple[Owned, ...]:
@@ -78,11 +103,12 @@ def blank(owned: Sequence[Owned], texts: Mapping[str, Sequence[str]]) -> dict[st
 
 def by_mark(ranges: Sequence[Answer]) -> dict[int, list[str]]:
     """The texts of columns that were looked up by mark, by the mark's id."""
-    return {
-        int(lookup.get("metadataId", -1)): (texts(item) or [[]])[0]
-        for item in ranges
-        for lookup in _filters(item, "developerMetadataLookup")
-    }
+    return {mark: (texts(item) or [[]])[0] for item in ranges for mark in looked_up(item)}
+
+
+def looked_up(item: Answer) -> list[int]:
+    """The ids of the marks that a value range was looked up by."""
+    return [int(lookup.get("metadataId", -1)) for lookup in _filters(item, "developerMetadataLookup")]
 
 
 def by_start(ranges: Sequence[Answer]) -> dict[int, list[str]]:
@@ -100,7 +126,7 @@ def texts(item: Answer) -> list[list[str]]:
     columns = span.get("values", [])
     if span.get("majorDimension") == "ROWS":  # a private endpoint may not turn them for us
         columns = list(zip_longest(*columns, fillvalue=""))
-    return [[_text(value) for value in column] for column in columns]
+    return [[value if type(value) is str else _text(value) for value in column] for column in columns]
 
 
 def _text(value: Any) -> str:
@@ -109,6 +135,11 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _value(extended: Answer) -> str:
+    """The text of an ExtendedValue, which names its only field by its kind; an error is one, too."""
+    return "".join(_text(value) for value in extended.values())
 
 
 def begins_at_column_a(item: Answer) -> bool:

@@ -44,6 +44,17 @@ def grows(plan: Plan, now: Standing) -> bool:
     return bool(plan.rows or plan.new or now.tab is None)
 
 
+def only_marks(plan: Plan) -> bool:
+    """Whether a plan writes watermarks, and nothing that is noted or makes anything."""
+    written = plan.rows or plan.changes or plan.notes or plan.closing
+    return not (written or plan.new or plan.adopted or plan.dropped or plan.shape.moved)
+
+
+def near(plan: Plan, now: Standing, elsewhere: int) -> bool:
+    """Whether a spreadsheet is so full after a plan that people are told, and guesses do not do."""
+    return (elsewhere + _rows(plan, now) * _width(plan, now, COLUMNS)) * 100 >= NEAR_PERCENT * CELLS
+
+
 def fit(plan: Plan, now: Standing, elsewhere: int) -> Fit:
     """Make sure that a plan fits, beside the `elsewhere` cells of other tabs.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from runsheet.destinations.gsheet import marks
-from runsheet.destinations.gsheet.marks import Mark
+from runsheet.destinations.gsheet.marks import Elsewhere, Mark, Watermarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,13 @@ class Standing:
     repack: tuple[str, ...] = ()
     floor: Mark | None = None
     images: tuple[int, ...] = ()
+    watermarks: Watermarks | None = None
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the tab is the one that its mark was made on."""
+        return self.table_mark is not None and self.table_mark.tab == self.tab
 
     @property
     def image_tabs(self) -> dict[int, int]:

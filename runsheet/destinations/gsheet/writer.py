@@ -1,28 +1,29 @@
-"""The batches of one plan: what each holds, in which order, and how the sheet stands after it. Pure.
+"""The requests of one plan, and how the sheet stands after them. Pure.
 
 Order within a batch: the nonce, the guards, then structure (tab, columns, book-keeping tab), then
 rows, then their ids. The guards come first since they speak of the places that were read.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from runsheet import columns, ledger
-from runsheet.destinations.gsheet import batch, marks, size
+from runsheet.destinations.gsheet import batch, encoding, marks, size
 from runsheet.destinations.gsheet import images as images_of
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.document import quoted
-from runsheet.destinations.gsheet.marks import Mark
+from runsheet.destinations.gsheet.encoding import Request
+from runsheet.destinations.gsheet.feed import Encoded
+from runsheet.destinations.gsheet.marks import Elsewhere, Mark
 from runsheet.destinations.gsheet.notes import NOTES_HEADER, note_text
 from runsheet.destinations.gsheet.standing import Standing
-from runsheet.model import Change, Plan, Row
+from runsheet.model import Change, Plan
 from runsheet.packing import Note
-from runsheet.stored import Stores
 
-OVERHEAD_BYTES = 20_000
-"""Room in a request for its frame, and for what the estimate of a row misses."""
+OnTab = marks.Made | marks.Watermarks | Elsewhere
+"""Marks on the tab itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,73 +35,17 @@ class Look:
     zone_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Requests that are applied together, what is in them, and how the sheet has to stand before.
-
-    `images` names the place where the cells of `changes` are kept as they were, `show` are the ranges
-    that the answer has to show. `floor`: the batch is refused also if rows moved. `first` is the place
-    of its rows.
-    """
-
-    requests: list[Json]
-    rows: Sequence[Row]
-    before: Standing
-    changes: Sequence[Change] = ()
-    images: str = ""
-    show: tuple[str, ...] = ()
-    floor: bool = False
-    first: int = 0
-
-
-def batches(plan: Plan, standing: Standing, look: Look, width: int, stored: Stores) -> Iterator[Batch]:
-    """The batches of a plan, each to be sent after the one before was accepted: changes first, since
-    they speak of rows where they were read.
-
-    `width`: the columns that a tab which is new or empty gets. `stored` tells what the sheet makes of
-    a cell.
-    """
-    writer = _Writer(plan, standing, look, width)
-    structure = writer.structure()
-    first_notes = [note_text(standing.table, note) for note in plan.notes]
-    full = batch.PAYLOAD_BYTES - OVERHEAD_BYTES - len(batch.encode(writer.guards()))
-    room = full - len(batch.encode(structure)) - len(batch.encode([batch.append_texts(0, first_notes)]))
-    row = plan.after + 1
-    parts = _parts(plan, room, full, writer.segments)
-    for number, (changes, rows) in enumerate(parts):
-        before = writer.standing if number else standing
-        requests = structure if number == 0 else writer.passport()
-        images = writer.change(requests, changes)
-        requests += writer.rows(rows, row)
-        requests += writer.widths() if number == 0 else []
-        notes = [*(plan.notes if number == 0 else ()), *ledger.written(plan, rows, changes, stored, images)]
-        requests += writer.notes([*notes, *(plan.closing if number == len(parts) - 1 else ())])
-        show = writer.show(before, images)
-        yield Batch(requests, rows, before, changes, images, show, bool(changes), row)
-        row += len(rows)
-
-
-def _parts(plan: Plan, room: int, full: int, segments: int) -> list[tuple[list[Change], list[Row]]]:
-    """What goes into each batch: `room` bytes into the first, `full` into the others."""
-    few = min(full, room) // (2 if plan.rows else 1)
-    if any(edit.image is not None for change in plan.changes for edit in change.cells):
-        few = batch.UNBOUNDED  # The images that they come from are gone after the batch.
-    at = {owned.key: owned.index for owned in plan.owned}
-    changes = list(images_of.chunks(plan.changes, few, at))
-    left = room if len(changes) < 2 else full
-    rows = list(batch.chunks(plan.rows, left - few if changes else left, full, segments))
-    parts: list[tuple[list[Change], list[Row]]] = [(part, []) for part in changes[:-1]]
-    parts.append((changes[-1] if changes else [], rows[0]))
-    return parts + [([], part) for part in rows[1:]]
-
-
-class _Writer:
+class Writer:
     """Builds requests and keeps track of how the sheet will stand."""
 
-    def __init__(self, plan: Plan, standing: Standing, look: Look, width: int) -> None:
+    def __init__(
+        self, plan: Plan, standing: Standing, look: Look, width: int, elsewhere: Elsewhere | None
+    ) -> None:
         self._plan = plan
         self._look = look
         self._width = width
+        self._elsewhere = elsewhere
+        self._was_ours = standing.is_ours
         self.standing = standing
         self._indexes: list[int] = []
 
@@ -117,9 +62,19 @@ class _Writer:
         return [] if s.tab is None else marks.guard(s.tab, s.marks)
 
     @property
-    def segments(self) -> int:
-        """Runs of our columns without a gap: each is a request of its own in every batch."""
-        return len(batch.segments(self._indexes))
+    def zone(self) -> tzinfo:
+        return self._look.zone
+
+    @property
+    def segments(self) -> list[list[int]]:
+        """Runs of our columns without a gap, as places in a row: each is a request of its own in a batch."""
+        return [places for _, places in batch.segments(self._indexes)]
+
+    @property
+    def frame(self) -> int:
+        """Bytes around the rows in a batch, at most."""
+        dates = sum(column.date for column in self._plan.columns)
+        return 1_000 + 150 * len(self.segments) + 500 * dates
 
     def structure(self) -> list[Json]:
         """The first batch's part: passport, tab, marks of adopted columns, new columns, notes tab."""
@@ -127,6 +82,7 @@ class _Writer:
         if self.standing.marks:
             requests += self._drop() + self._follow()
         requests += self._table()
+        requests += self._forget() + self._remember()
         requests += self._adopt()
         requests += self._new_columns()
         requests += self._made()
@@ -136,15 +92,17 @@ class _Writer:
         self._indexes = self._places()
         return requests
 
-    def rows(self, rows: Sequence[Row], first: int) -> list[Json]:
+    def rows(self, rows: Sequence[Encoded], first: int) -> list[Request]:
         if not rows:
             return []
         tab, look = self._tab(), self._look
-        requests = self._insert("ROWS", first, len(rows), inherit=first > 1)
+        requests: list[Request] = [*self._insert("ROWS", first, len(rows), inherit=first > 1)]
         if first < self.standing.frozen:
             # Rows that are inserted between frozen ones freeze with them.
             requests.append(batch.freeze(tab, self.standing.frozen))
-        requests += batch.rows_json(tab, first, self._indexes, rows, look.zone)
+        for number, (left, _) in enumerate(batch.segments(self._indexes)):
+            start = {"sheetId": tab, "rowIndex": first, "columnIndex": left}
+            requests.append(encoding.rows(start, [row.parts[number] for row in rows]))
         # Adopted columns and rows right under a header have no format to inherit.
         adopted = {mark.value for mark in self.standing.marks if mark.key == marks.KEY_ADOPTED}
         for column, index in zip(self._plan.columns, self._indexes, strict=True):
@@ -152,7 +110,7 @@ class _Writer:
                 requests.append(batch.dates(tab, (first, first + len(rows)), index, look.zone_name))
         return requests
 
-    def change(self, requests: list[Json], changes: Sequence[Change]) -> str:
+    def change(self, requests: list[Request], changes: Sequence[Change]) -> str:
         """Add the requests that make changes; returns the name of the images that they leave."""
         if not changes:
             return ""
@@ -189,6 +147,17 @@ class _Writer:
     def notes(self, notes: Sequence[Note]) -> list[Json]:
         texts = [note_text(self.standing.table, note) for note in notes]
         return [batch.append_texts(marks.NOTES_TAB, texts)] if texts else []
+
+    def watermarks(self, rows: int, first: int) -> list[Json]:
+        """Requests that replace the watermarks of the tab, in a batch that inserts `rows` rows at `first`.
+        Those for which there is no room are not kept: they only save time."""
+        s, old, texts = self.standing, self.standing.watermarks, self._plan.watermarks
+        if texts is None:
+            return []
+        grid = s.rows + rows + bool(rows and first >= s.rows)
+        mark = marks.Watermarks(old.id if old else new_id(), texts, grid)
+        kept = bool(texts) and marks.fits(mark, s.marks)
+        return self._replace(old, marks.KEY_WATERMARKS, mark if kept else None)
 
     def _tab(self) -> int:
         assert self.standing.tab is not None, "the first batch makes the tab"
@@ -252,12 +221,39 @@ class _Writer:
         if old is None and not over:
             keys = [*ledger.parse(plan.content.notes or ()).columns, *keys]
         known = replace(old, prints=()) if old and over else old
-        mark = marks.remember(known, map(columns.fingerprint, keys), s.marks, new_id())
+        texts = plan.watermarks
+        asked = marks.Watermarks(0, texts, size.CELLS) if texts else None
+        beside = max(
+            marks.chars(s.watermarks), marks.chars(asked) if asked and marks.fits(asked, s.marks) else 0
+        )
+        mark = marks.remember(known, map(columns.fingerprint, keys), s.marks, new_id(), beside)
         if mark == old:
             return []
         self.standing = replace(s, made=mark)
-        gone = [marks.delete(metadataId=old.id, metadataValue=old.value)] if old else []
-        return [*gone, marks.create(mark.id, marks.KEY_MADE, mark.value, {"sheetId": self._tab()})]
+        return self._replace(old, marks.KEY_MADE, mark)
+
+    def _forget(self) -> list[Json]:
+        """What a tab remembers goes when it starts over; so does what a copy remembers of its original."""
+        s, plan = self.standing, self._plan
+        if self._was_ours and not (plan.shape.empty or plan.shape.hollow):
+            return []
+        self.standing = replace(s, watermarks=None, elsewhere=None)
+        gone = self._replace(s.watermarks, marks.KEY_WATERMARKS, None)
+        return gone + self._replace(s.elsewhere, marks.KEY_ELSEWHERE, None)
+
+    def _remember(self) -> list[Json]:
+        """The mark that remembers how large the other tabs are."""
+        old, fresh = self.standing.elsewhere, self._elsewhere
+        if fresh is None:
+            return []
+        self.standing = replace(self.standing, elsewhere=fresh)
+        return self._replace(old, marks.KEY_ELSEWHERE, fresh)
+
+    def _replace(self, old: OnTab | None, key: str, mark: OnTab | None) -> list[Json]:
+        """Requests that put a mark on the tab in place of another, whatever a person made of that."""
+        place = {"sheetId": self._tab()}
+        gone = [marks.delete(metadataId=old.id)] if old else []
+        return gone + ([marks.create(mark.id, key, mark.value, place)] if mark else [])
 
     def _adopt(self) -> list[Json]:
         made = [Mark(new_id(), marks.KEY_ADOPTED, p.column.key, p.index) for p in self._plan.adopted]

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import IO
 from zoneinfo import ZoneInfo
 
+from runsheet import ledger
 from runsheet.clock import Clock
 from runsheet.destinations.xlsx import book as xlsx_book
 from runsheet.destinations.xlsx import comments, typed
@@ -139,7 +140,9 @@ class XlsxDestination:
             header = _header(layout, opened)
             made = frozenset(opened.book.made.get(self._worksheet, ()))
             owned = _owned(opened, tab, header)
-            return Shape(True, False, header, owned, token, made, _is_hollow(opened, tab, owned))
+            hollow = _is_hollow(opened, tab, owned)
+            marks = () if hollow else ledger.watermarks_of(opened.notes.rows)
+            return Shape(True, False, header, owned, token, made, hollow, watermarks=marks)
 
     def content(self, shape: Shape, adopted: Sequence[Placed] = ()) -> Content:
         """Read ids and book-keeping. Measures the worksheet on the way, for apply()."""
@@ -276,7 +279,7 @@ class XlsxDestination:
 
     def _new(self, plan: Plan) -> _Opened:
         """A new workbook, in memory: empty but for its frame."""
-        widths = xlsx_new.widths(plan.columns, [row.cells for row in plan.rows])
+        widths = xlsx_new.widths(plan.columns, plan.rows)
         package = Package(io.BytesIO(xlsx_new.frame(self._worksheet, dict(enumerate(widths)))))
         book = xlsx_book.load(package)
         return _Opened("", package, book, xlsx_notes.load(package, book, self._worksheet))

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from runsheet import files
+
 
 class Disk:
     """The file operations of a save."""
@@ -34,14 +36,8 @@ class Disk:
         new.replace(old)
 
     def flush_folder(self, folder: Path) -> None:
-        """Make sure that the rename is on the disk. Some network drives cannot; the rename is
-        done all the same."""
-        with suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        """Make sure that the rename is on the disk."""
+        files.flush_folder(folder)
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

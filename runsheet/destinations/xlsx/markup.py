@@ -5,7 +5,7 @@ lost. Here expat tells the byte offsets of elements, and an *edit* replaces a ra
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 from xml.parsers import expat
@@ -37,11 +37,14 @@ def parser(*, namespaces: bool = True) -> expat.XMLParserType:
     return made
 
 
-def feed(made: expat.XMLParserType, source: IO[bytes]) -> None:
-    """Run the parser over a stream, chunk by chunk."""
+def feed(
+    made: expat.XMLParserType, source: IO[bytes], before: Callable[[bytes], None] = lambda _: None
+) -> None:
+    """Run the parser over a stream, chunk by chunk; `before` sees each chunk before it is parsed."""
     chunk = source.read(CHUNK)
     check_start(chunk)
     while chunk:
+        before(chunk)
         made.Parse(chunk, False)
         chunk = source.read(CHUNK)
     made.Parse(b"", True)
@@ -141,7 +144,17 @@ class Edit:
 
     start: int
     end: int
-    new: Sequence[bytes]
+    new: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Bytes that are made each time somebody goes through them: they may be too many to hold."""
+
+    make: Callable[[], Iterator[bytes]]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.make()
 
 
 def insert_last(element: Element, data: bytes, new: bytes) -> Edit:

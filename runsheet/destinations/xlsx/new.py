@@ -5,14 +5,15 @@ So there is one way in which values become cells, and a new workbook looks like 
 
 import io
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx import markup as xml
 from runsheet.destinations.xlsx.book import NOTES
 from runsheet.destinations.xlsx.package import Package
 from runsheet.errors import MissingPackage
-from runsheet.model import Cell, Column
+from runsheet.model import Cell, Column, Row
 
 _NARROW, _WIDE = 8.0, 40.0
 _LOOK_AT = 100
@@ -54,11 +55,12 @@ def part(worksheet: str, widths: Mapping[int, float]) -> bytes:
     return xml.splice(document.data, edits)
 
 
-def widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[float]:
+def widths(columns: Sequence[Column], rows: Iterable[Row]) -> list[float]:
     """How wide each column should be, by its title and its first cells."""
     found: list[float] = []
+    first = [row.cells for row in islice(rows, _LOOK_AT)]
     for index, column in enumerate(columns):
-        cells = [row[index] for row in rows[:_LOOK_AT]]
+        cells = [row[index] for row in first]
         longest = max([_width(column.title) + 2, *(_width(_text(cell)) + 1 for cell in cells)])
         is_date = column.date or any(hasattr(cell, "tzinfo") for cell in cells)
         found.append(_DATE if is_date else min(_WIDE, max(_NARROW, longest)))

@@ -3,7 +3,8 @@
 import io
 import posixpath
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import IO
 
 from runsheet import columns, ledger
@@ -18,7 +19,7 @@ from runsheet.destinations.xlsx import style as xlsx_style
 from runsheet.destinations.xlsx import table as xlsx_table
 from runsheet.destinations.xlsx.archive import Chunks
 from runsheet.destinations.xlsx.book import NOTES, Book, Changes, NewTab
-from runsheet.destinations.xlsx.cell_xml import Area, Calendar, stored
+from runsheet.destinations.xlsx.cell_xml import Area, Calendar, is_date, stored
 from runsheet.destinations.xlsx.markup import Edit, Unfit
 from runsheet.destinations.xlsx.notes import Notes
 from runsheet.destinations.xlsx.package import Package, whole
@@ -28,8 +29,12 @@ from runsheet.destinations.xlsx.sheet import Layout, measure
 from runsheet.destinations.xlsx.style import Styles
 from runsheet.errors import SheetError
 from runsheet.model import Cell, Foreign, Plan, Stored
+from runsheet.packing import Note
 
 Open = Callable[[], IO[bytes]]
+PIECE = 1_000
+"""Rows of a plan that are held at a time while the book-keeping is made."""
+
 _FORMULA = (b"<f>", b"<f ", b":f>", b":f ")
 
 
@@ -46,6 +51,7 @@ class Patch:
     calendar: Calendar
     layout: Layout | None = None
     remarks: tuple[str, ...] = ()
+    _told: list[Note] = field(default_factory=list)
     _parts: dict[str, Chunks] = field(default_factory=dict)
     _additions: list[Addition] = field(default_factory=list)
     _tabs: list[tuple[str, Addition, bool]] = field(default_factory=list)
@@ -60,7 +66,7 @@ class Patch:
                 f"the worksheet {self.tab} is protected: take the protection off (Review, Unprotect Sheet), "
                 "or name another tab with WORKSHEET. Nothing was written"
             )
-        block = _block(self.plan, layout)
+        block = self._survey(_block(self.plan, layout))
         changes = Changes(self.tab, self.notes.table, marks=self._marks(block), over=self._over)
         changes.moved = self._moved()
         changes.prints = {number: columns.fingerprint(self.notes.marks[number]) for number in changes.marks}
@@ -77,6 +83,22 @@ class Patch:
         self._put(self.book.part, xlsx_book.patched(self.book, changes))
         return self._parts
 
+    def _survey(self, block: Block) -> Block:
+        """Go through the rows once before they are written: what the book-keeping says of them, and in
+        which columns they hold dates. Few are held at a time."""
+        self._told = ledger.written(self.plan, (), self.plan.changes, self._stored)
+        dates: set[int] = set()
+        rows = iter(self.plan.rows)
+        while piece := list(islice(rows, PIECE)):
+            self._told += ledger.written(self.plan, piece, (), self._stored)
+            for row in piece:
+                dates.update(
+                    index
+                    for index, cell in zip(block.columns, row.cells, strict=True)
+                    if is_date(cell, self.calendar)
+                )
+        return replace(block, dates=frozenset(dates))
+
     def _put(self, name: str, data: bytes | None) -> None:
         if data is not None:
             self._parts[name] = whole(data)
@@ -88,7 +110,7 @@ class Patch:
             part = tab.part
             return part, lambda: self.package.open(part)
         plan = self.plan
-        widths = xlsx_new.widths(plan.columns, [row.cells for row in plan.rows])
+        widths = xlsx_new.widths(plan.columns, plan.rows)
         frame = xlsx_new.part(self.tab, dict(enumerate(widths)))
         part = self._add_tab(self.tab, frame, hidden=False)
         return part, lambda: io.BytesIO(frame)
@@ -178,8 +200,10 @@ class Patch:
 
     def _write_notes(self) -> None:
         plan = self.plan
-        written = ledger.written(plan, plan.rows, plan.changes, self._stored)
-        rows = [*self.notes.rows, *plan.notes, *written, *plan.closing]
+        rows = [*self.notes.rows, *plan.notes, *self._told, *plan.closing]
+        if plan.watermarks is not None:
+            rows = [row for row in rows if row[0] != ledger.WATERMARKS]
+            rows.append(ledger.watermarks(plan.watermarks))
         data = xlsx_notes.part(self.notes, rows)
         if self.notes.part:
             self._put(self.notes.part, data)
@@ -203,7 +227,8 @@ class Patch:
         no formula is ever taken away, and Excel finds those that it does not name."""
         if layout.formulas or self.book.chain:
             return True
-        parts = [tab.part for tab in self.book.tabs if tab.part and tab.part != self.notes.part]
+        known = (self.tab.casefold(), NOTES)  # The first was measured, the second is ours.
+        parts = [tab.part for tab in self.book.tabs if tab.part and tab.name.casefold() not in known]
         return any(_mentions_formula(self.package.open(part)) for part in parts)
 
 
@@ -243,7 +268,7 @@ def _block(plan: Plan, layout: Layout) -> Block:
     if plan.rows and len(columns) != len(plan.columns):
         raise Unfit("does not fit the plan: please report this")
     changes = xlsx_changes.puts(plan, places)
-    return Block(titles, columns, [row.cells for row in plan.rows], first, plan.after + 1, changes)
+    return Block(titles, columns, plan.rows, first, plan.after + 1, changes)
 
 
 def _ours(plan: Plan, block: Block) -> Area:

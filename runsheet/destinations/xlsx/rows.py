@@ -4,20 +4,21 @@ Cells are spliced in as new elements. Where a row or cell is there but empty (pe
 areas in advance), its element and style are kept and only the value goes in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from runsheet.destinations.a1 import letters
 from runsheet.destinations.xlsx import markup as xml
 from runsheet.destinations.xlsx.cell_xml import Area, Calendar, is_date, render
 from runsheet.destinations.xlsx.changes import Puts, written
-from runsheet.destinations.xlsx.markup import Edit
+from runsheet.destinations.xlsx.markup import Edit, Made
 from runsheet.destinations.xlsx.sheet import Layout
 from runsheet.destinations.xlsx.spans import Span, find, put
 from runsheet.destinations.xlsx.style import Styles
 from runsheet.destinations.xlsx.typed import Slices
 from runsheet.errors import Changed
-from runsheet.model import Cell
+from runsheet.model import Cell, Row
 
 _TAG_ROOM = 2048
 """Longer than any start tag of `dimension` and `autoFilter`."""
@@ -27,14 +28,15 @@ _TAG_ROOM = 2048
 class Block:
     """What to write: titles by column into row 1, and rows of cells for `columns`, from the row
     `first` on. `after` is the row (from 1) whose formats new cells take; 1 is the header. `changes` are cells
-    in rows that stand."""
+    in rows that stand. `dates`: the columns in which any of the rows holds a date."""
 
     titles: Mapping[int, str]
     columns: Sequence[int]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Row]
     first: int
     after: int
     changes: Puts = field(default_factory=dict)
+    dates: frozenset[int] = frozenset()
 
     @property
     def changed(self) -> set[int]:
@@ -50,7 +52,8 @@ class Block:
 
 
 class Writer:
-    """Works out the edits of a worksheet's part for one block."""
+    """Works out the edits of a worksheet's part for one block. Rows become bytes when they are written;
+    the styles that they need are there before."""
 
     def __init__(
         self, layout: Layout, slices: Slices, styles: Styles, calendar: Calendar, ours: Sequence[int]
@@ -67,22 +70,21 @@ class Writer:
         """The edits that write the block; `filter_area` is the new range of the sheet's filter."""
         layout = self._layout
         data_stop = layout.first_start or layout.data_end
-        tag, top, model = self._slices(
-            [(layout.data_start, data_stop), layout.top or (0, 0), layout.span(block.after) or (0, 0)]
+        tail = (layout.data_start if layout.empty else layout.tail, layout.data_end)
+        tag, top, model, rest = self._slices(
+            [(layout.data_start, data_stop), layout.top or (0, 0), layout.span(block.after) or (0, 0), tail]
         )
         tag = xml.start_tag(tag, 0)
         self._choose_styles(block, top, model)
-        targets = {block.first + count: cells for count, cells in enumerate(block.rows)}
         edits = [*self._dimension(block), *self._filter(filter_area)]
         if layout.empty:
-            edits.append(self._whole(tag, block, targets))
+            edits.append(self._whole(tag, rest, block))
             return edits
         if block.titles:
             edits.append(self._header(block, top, tag))
         edits += self._changes(block)
-        if targets:
-            body = self._body(layout.tail, block, targets, {})
-            edits.append(Edit(layout.tail, layout.data_end, body))
+        if block.rows:
+            edits.append(Edit(*tail, self._joined(rest, block, {})))
         return edits
 
     def _choose_styles(self, block: Block, top: bytes, model: bytes) -> None:
@@ -101,48 +103,45 @@ class Writer:
             elif self._layout.empty:
                 self._title_style = self._styles.header()
 
-    def _whole(self, tag: bytes, block: Block, targets: Mapping[int, Sequence[Cell]]) -> Edit:
-        """All rows, where the worksheet holds nothing yet."""
+    def _whole(self, tag: bytes, data: bytes, block: Block) -> Edit:
+        """All rows, where the worksheet holds nothing yet: `data` is all from the `tag` on."""
         layout = self._layout
         if tag.endswith(b"/>"):
-            body = self._join(b"", block, targets, block.titles)
-            return Edit(layout.data_start, layout.data_end, [xml.opened(tag), *body, xml.end_tag(tag)])
-        inner = layout.data_start + len(tag)
-        return Edit(inner, layout.data_end, self._body(inner, block, targets, block.titles))
+            body = self._joined(b"", block, block.titles)
+            whole = Made(lambda: chain([xml.opened(tag)], body, [xml.end_tag(tag)]))
+            return Edit(layout.data_start, layout.data_end, whole)
+        body = self._joined(data[len(tag) :], block, block.titles)
+        return Edit(layout.data_start + len(tag), layout.data_end, body)
 
-    def _body(
-        self, start: int, block: Block, targets: Mapping[int, Sequence[Cell]], titles: Mapping[int, str]
-    ) -> list[bytes]:
-        (data,) = self._slices([(start, self._layout.data_end)])
-        return self._join(data, block, targets, titles)
+    def _joined(self, data: bytes, block: Block, titles: Mapping[int, str]) -> Made:
+        """Empty rows of the part and rows of ours, in order."""
+        numbers = self._layout.numbers
+        spans = find(data, numbers[-1] if numbers else 0)
+        for index in block.dates:
+            self._styles.dated(self._template[index])
+            for span in spans:
+                if block.first <= span.number < block.first + len(block.rows):
+                    self._styles.dated(self._base(span, index))
+        return Made(lambda: self._join(data, spans, _wanted(block, titles)))
 
     def _join(
-        self,
-        data: bytes,
-        block: Block,
-        targets: Mapping[int, Sequence[Cell]],
-        titles: Mapping[int, str],
-    ) -> list[bytes]:
-        """Empty rows of the part and rows of ours, in order."""
-        wanted = {number: dict(zip(block.columns, cells, strict=True)) for number, cells in targets.items()}
-        if titles:
-            wanted = {1: dict(titles), **wanted}
-        numbers = self._layout.numbers
-        pending = sorted(wanted, reverse=True)
-        out: list[bytes] = []
-        at = 0
-        for span in find(data, numbers[-1] if numbers else 0):
-            out.append(data[at : span.start])
-            while pending and pending[-1] < span.number:
-                number = pending.pop()
-                out.append(self._row(number, wanted[number]))
-            if pending and pending[-1] == span.number:
-                out.append(self._patched(data, span, wanted[pending.pop()]))
+        self, data: bytes, spans: Sequence[Span], wanted: Iterable[tuple[int, Mapping[int, Cell]]]
+    ) -> Iterator[bytes]:
+        left = list(reversed(spans))
+        at = past = 0
+        for number, cells in wanted:
+            while left and left[-1].number < number:
+                past = left.pop().end
+            here = left[-1].start if left else past
+            yield data[at:here]
+            at = here
+            if left and left[-1].number == number:
+                span = left.pop()
+                yield self._patched(data, span, cells)
+                at = past = span.end
             else:
-                out.append(data[span.start : span.end])
-            at = span.end
-        out += [self._row(number, wanted[number]) for number in reversed(pending)]
-        return [*out, data[at:]]
+                yield self._row(number, cells)
+        yield data[at:]
 
     def _header(self, block: Block, top: bytes, tag: bytes) -> Edit:
         """New titles in row 1, which may be missing."""
@@ -166,9 +165,7 @@ class Writer:
             (span,) = find(data, number - 1)
             cells: dict[int, bytes] = {}
             for index, wanted in block.changes[number].items():
-                style = self._style(span, index)
-                base = self._template[index] if style is None else style
-                ref, prefix = f"{letters(index)}{number}", self._layout.prefix
+                ref, prefix, base = f"{letters(index)}{number}", self._layout.prefix, self._base(span, index)
                 cells[index] = written(wanted, ref, base, prefix, self._styles, self._calendar)
             edits.append(Edit(start + span.start, start + span.end, [put(data, span, cells)]))
         return edits
@@ -185,6 +182,11 @@ class Writer:
             for index, cell in cells.items()
         }
         return put(data, span, new)
+
+    def _base(self, span: Span, index: int) -> int:
+        """The style of a cell of ours in a row that is there, but for dates."""
+        style = self._style(span, index)
+        return self._template[index] if style is None else style
 
     def _style(self, span: Span, index: int) -> int | None:
         """The style that a cell of a row has, or would have by the row."""
@@ -217,3 +219,11 @@ class Writer:
         (data,) = self._slices([(start, start + _TAG_ROOM)])
         tag = xml.start_tag(data, 0)
         return [Edit(start, start + len(tag), [xml.with_attrs(tag, {"ref": str(area)})])]
+
+
+def _wanted(block: Block, titles: Mapping[int, str]) -> Iterator[tuple[int, Mapping[int, Cell]]]:
+    """The rows to write by their numbers (from 1), each with its cells by column."""
+    if titles:
+        yield 1, titles
+    for number, row in enumerate(block.rows, block.first):
+        yield number, dict(zip(block.columns, row.cells, strict=True))

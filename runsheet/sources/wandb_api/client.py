@@ -4,16 +4,17 @@ This is the border: every exception of the client becomes one of ours here, with
 """
 
 import os
+import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from runsheet.clock import Clock
-from runsheet.errors import ConfigError, RunsheetError, Unreachable
+from runsheet.errors import ConfigError, RunsheetError, Stopped, Unreachable
 from runsheet.hosts import check_http
 from runsheet.retry import Again, Policy
 from runsheet.sources.wandb_api.errors import LOGIN, Failure, Refused, explain
-from runsheet.sources.wandb_api.session import SESSION
+from runsheet.sources.wandb_api.session import SESSION, environment
 
 T = TypeVar("T")
 
@@ -36,29 +37,47 @@ class Failed(Exception):
 
 
 class Client:
-    """One login to one W&B server, made on first use; close() forgets it.
+    """One login to one W&B server, made on first use; close() ends it for good.
 
+    Threads may use it at the same time: wandb's own object serves them, ten requests at a time.
     `requests` counts requests as far as they can be seen: the client's own repetitions cannot.
+    `pace` is called before each of them, and may wait.
     """
 
-    def __init__(self, host: str, clock: Clock, timeout: float, allow_http: Collection[str]) -> None:
+    def __init__(
+        self,
+        host: str,
+        clock: Clock,
+        timeout: float,
+        allow_http: Collection[str],
+        pace: Callable[[], None] = lambda: None,
+    ) -> None:
         self._given = host
         self._clock = clock
         self._timeout = timeout
         self._allow = allow_http
+        self._pace = pace
         self._wandb: Any = None
         self._api: Any = None
         self._url = ""
         self._entity = ""
+        self._closed = False
+        self._lock = threading.RLock()
+        """Held while what is asked for once is asked for: the login and what comes with it."""
+        self._used = threading.local()
+        """The login that the last step of this thread was made with."""
+        self._documented = threading.Lock()
+        self._count = threading.Lock()
         self.requests = 0
 
     @property
     def url(self) -> str:
         """The base URL. Raises ConfigError when it is none, or plain http is not allowed for it."""
-        if not self._url:
-            found = self._given or os.environ.get("WANDB_BASE_URL") or self._configured()
-            self._url = checked(found if "://" in found else f"https://{found}", self._allow)
-        return self._url
+        with self._lock:
+            if not self._url:
+                found = self._given or os.environ.get("WANDB_BASE_URL") or self._configured()
+                self._url = checked(found if "://" in found else f"https://{found}", self._allow)
+            return self._url
 
     @property
     def host(self) -> str:
@@ -71,16 +90,17 @@ class Client:
 
     def entity(self) -> str:
         """The entity of projects given without one; "" when the login has none."""
-        if not self._entity:
-            self._entity = self.persist(self._default)
-        return self._entity
+        with self._lock:
+            if not self._entity:
+                self._entity = self.persist(self._default)
+            return self._entity
 
     def execute(self, query: str, variables: Mapping[str, Any]) -> Any:
         """The data of one GraphQL answer. A step for persist()."""
         api = self._login()
         try:
             send = api._service_api.execute_graphql  # private: see `documented`
-            self.requests += 1
+            self._request()
             data = send(query, variables, timeout=self._timeout / 2)
         except (AttributeError, TypeError) as error:
             raise Refused(f"this version of wandb sends no query of ours: {error}") from error
@@ -95,10 +115,30 @@ class Client:
 
         def step() -> Any:
             api = self._login()
-            api.flush()  # or it gives out the same, stale object for the same question
-            return api.runs(path, filters=dict(filters), order=order, per_page=size, lazy=False)
+            with self._documented:
+                api.flush()  # or it gives out the same, stale object for the same question
+                return api.runs(path, filters=dict(filters), order=order, per_page=size, lazy=False)
 
         return self.persist(step)
+
+    def turn(self, runs: Any) -> Any:
+        """The next answer behind a `documented` listing. A step for persist().
+
+        Its Run objects are damaged goods: a page with a run without a user, or with a summary that
+        is a list, raises and is lost, and a config value {"value": ..} is unwrapped twice. All
+        that happens after the answer was kept in `last_response`, which is read here instead.
+        """
+        before = runs.last_response
+        runs.objects.clear()  # it keeps all runs otherwise
+        self._request()
+        # Each Run makes a directory for itself otherwise; the environment is everybody's.
+        with self._documented, environment(WANDB_DIR=os.devnull):
+            try:
+                next(iter(runs), None)
+            except Exception:
+                if runs.last_response is before:
+                    raise
+        return runs.last_response or {}
 
     def persist(self, step: Callable[[], T], shrink: Callable[[], bool] = lambda: False) -> T:
         """The result of a step that only reads, repeated while that may help.
@@ -120,11 +160,16 @@ class Client:
         return Policy(TRIES, self._timeout, longest=4.0).run(attempt, self._clock)
 
     def close(self) -> None:
-        """Forget the login; the helper process ends when nobody else uses it. May be repeated."""
-        self._api = None
-        if self._wandb is not None:
-            self._wandb = None
-            SESSION.give_back()
+        """Forget the login; the helper process ends when nobody else uses it. May be repeated.
+
+        A request that is still under way in another thread fails, and is not repeated.
+        """
+        with self._lock:
+            self._closed = True
+            self._api = None
+            if self._wandb is not None:
+                self._wandb = None
+                SESSION.give_back()
 
     def _translated(self, step: Callable[[], T]) -> T:
         try:
@@ -134,14 +179,29 @@ class Client:
         except Exception as error:
             failure = explain(error, self.host)
             if failure.dead:
-                self._api = None
-                SESSION.stop()
+                self._bury()
             raise Failed(failure) from error
 
+    def _bury(self) -> None:
+        """Stop a helper process that is gone, unless another thread has started it anew already."""
+        with self._lock:
+            if not self._closed and self._api in (None, getattr(self._used, "api", None)):
+                self._api = None
+                SESSION.stop()
+
+    def _request(self) -> None:
+        """Count a request that is about to be sent, when it may be."""
+        self._pace()
+        with self._count:
+            self.requests += 1
+
     def _module(self) -> Any:
-        if self._wandb is None:
-            self._wandb = SESSION.borrow(self._timeout)
-        return self._wandb
+        with self._lock:
+            if self._closed:
+                raise Stopped("the source was closed")
+            if self._wandb is None:
+                self._wandb = SESSION.borrow(self._timeout)
+            return self._wandb
 
     def _configured(self) -> str:
         """The address by the client's settings files and defaults."""
@@ -154,12 +214,15 @@ class Client:
 
     def _login(self) -> Any:
         """The client's Api object, logged in."""
-        if self._api is None:
-            require_login(self.url, self.host)
-            self.requests += 1  # Viewer: it checks the key at once
-            overrides = {"base_url": self.url}
-            self._api = self._module().Api(overrides=overrides, timeout=max(1, int(self._timeout / 2)))
-        return self._api
+        with self._lock:
+            module = self._module()
+            if self._api is None:
+                require_login(self.url, self.host)
+                self._request()  # Viewer: it checks the key at once
+                overrides = {"base_url": self.url}
+                self._api = module.Api(overrides=overrides, timeout=max(1, int(self._timeout / 2)))
+            self._used.api = self._api
+            return self._api
 
     def _app_url(self) -> str:
         api = self._login()
@@ -172,7 +235,7 @@ class Client:
         api = self._login()
         if configured := api.settings.get("entity"):
             return str(configured)
-        self.requests += 1
+        self._request()
         return api.default_entity or ""
 
 

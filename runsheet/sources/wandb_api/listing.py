@@ -5,10 +5,9 @@ some runs come twice, some never (wandb issues 6614 and 7666). But each page say
 there are. So: drop what was seen, count, and walk again from the other end while some are missing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from runsheet.sources.wandb_api.query import Page
+from runsheet.sources.wandb_api.query import Node, Page
 
 WALKS = ("+created_at", "-created_at", "+created_at")
 """The order of each walk. The second goes backwards: pages break at other places then, and what
@@ -20,7 +19,11 @@ repeats itself must not keep us for ever."""
 
 
 class Listing:
-    """One project's listing. Iterate `nodes()` once, then look at `lack`."""
+    """One project's listing. Iterate `pages()` once, then look at `lack`.
+
+    Nothing here depends on what becomes of a page that was handed out: `pages()` may be run ahead of
+    its reader, and still asks for no page in vain.
+    """
 
     def __init__(self, walk: Callable[[str], Iterator[Page]]) -> None:
         """`walk(order)` gives the pages of one walk, from the start."""
@@ -34,8 +37,8 @@ class Listing:
         self.lack = ""
         """Why the listing may be incomplete, as the end of a sentence; "" when it is complete."""
 
-    def nodes(self) -> Iterator[Mapping[str, Any]]:
-        """Each node once, as it comes: the first walk's oldest first, then what it missed."""
+    def pages(self) -> Iterator[list[Node]]:
+        """What is new in each page, each node once: the first walk's oldest first, then what it missed."""
         for order in WALKS:
             self._walks += 1
             here: set[str] = set()
@@ -44,24 +47,29 @@ class Listing:
             if not self.lack:
                 return
 
-    def _walk(self, order: str, here: set[str]) -> Iterator[Mapping[str, Any]]:
+    def _walk(self, order: str, here: set[str]) -> Iterator[list[Node]]:
         cursors: set[str | None] = {None}
         idle, self._cut, self._steady = 0, True, True
         for page in self._walk_pages(order):
             self._note(page.count)
-            fresh = [(key, node) for key, node in page.nodes if key not in self._seen]
             idle = 0 if any(key not in here for key, _ in page.nodes) else idle + 1
             here.update(key for key, _ in page.nodes)
-            for key, node in fresh:
-                if key not in self._seen:
-                    self._seen.add(key)
-                    yield node
+            yield self._fresh(page)
             if not page.more or self._enough():
                 self._cut = False
                 return
             if page.end in cursors or idle >= IDLE:
                 return
             cursors.add(page.end)
+
+    def _fresh(self, page: Page) -> list[Node]:
+        """The nodes of a page that were not seen before, from now on seen."""
+        fresh: dict[str, Node] = {}
+        for key, node in page.nodes:
+            if key not in self._seen:
+                fresh.setdefault(key, node)
+        self._seen.update(fresh)
+        return [*fresh.values()]
 
     def _note(self, count: int | None) -> None:
         if count is None:

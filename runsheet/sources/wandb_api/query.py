@@ -6,28 +6,26 @@ JSON text; a *page* is one answer's worth of nodes.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from runsheet.model import Run, Scope, Skip
 from runsheet.sources.base import Query
 
-# historyKeys and systemMetrics, which the client's own query asks for, are most of its cost
-# (a page takes seven times as long to parse) and no column ever needs them.
-LEAN = """
-query RunsheetRuns($project: String!, $entity: String!, $cursor: String, $perPage: Int,
-                   $order: String, $filters: JSONString) {
+Node = Mapping[str, Any]
+
+TEXT = """
+query %s($project: String!, $entity: String!, $cursor: String, $perPage: Int,
+         $order: String, $filters: JSONString) {
   project(name: $project, entityName: $entity) {
     runCount(filters: $filters)
     runs(filters: $filters, after: $cursor, first: $perPage, order: $order) {
       edges {
-        node {
-          name displayName state createdAt heartbeatAt tags group jobType notes sweepName %s
-          user { username name } config summaryMetrics
-        }
+        node { %s }
         cursor
       }
       pageInfo { endCursor hasNextPage }
@@ -36,13 +34,30 @@ query RunsheetRuns($project: String!, $entity: String!, $cursor: String, $perPag
 }
 """
 
+BRIEF = "name displayName state createdAt heartbeatAt user { username name }"
+"""The fields of a light run."""
+
+# historyKeys and systemMetrics, which the client's own query asks for, are most of its cost
+# (a page takes seven times as long to parse) and no column ever needs them.
+WHOLE = f"{BRIEF} tags group jobType notes sweepName config summaryMetrics"
+"""The fields of a run, but for the host name of its machine."""
+
 OURS = frozenset({"_wandb", "wandb_version"})
 """W&B's own entries of a config."""
 
 
+DECODER = json.JSONDecoder(strict=False)
+"""W&B keeps control characters as they were logged. Made once: json.loads makes one for each text."""
+
+
 def text(*, machine: bool) -> str:
     """The lean query, with the host name of the machine only when asked: it is personal."""
-    return LEAN % ("host" if machine else "")
+    return TEXT % ("RunsheetRuns", f"{WHOLE} host" if machine else WHOLE)
+
+
+def light_text() -> str:
+    """The query for light runs: a tenth of the bytes, and next to nothing to parse."""
+    return TEXT % ("RunsheetLight", BRIEF)
 
 
 def filters(query: Query) -> dict[str, Any]:
@@ -53,6 +68,13 @@ def filters(query: Query) -> dict[str, Any]:
     return {"$and": rules} if len(rules) > 1 else (rules[0] if rules else {})
 
 
+def named(query: Query, ids: Sequence[str]) -> dict[str, Any]:
+    """The W&B filter object for those runs of a query that have one of these ids."""
+    own = filters(query)
+    rules = [{"name": {"$in": [*ids]}}, *([own] if own else [])]
+    return {"$and": rules}
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page: (key, node) pairs in order, where `key` is the run id, or stands for a lost one.
@@ -61,7 +83,7 @@ class Page:
     the cursor behind the page, None when it has none; `more` says whether to go on from there.
     """
 
-    nodes: tuple[tuple[str, Mapping[str, Any]], ...]
+    nodes: tuple[tuple[str, Node], ...]
     count: int | None
     end: str | None
     more: bool
@@ -83,7 +105,7 @@ def _key(edge: Mapping[str, Any], index: int) -> str:
     return str(name) if name else f"?{edge.get('cursor') or index}"
 
 
-def read(node: Mapping[str, Any], scope: Scope, app: str) -> list[Run | Skip]:
+def read(node: Node, scope: Scope, app: str) -> Sequence[Run | Skip]:
     """The run of a node, and a Skip for each part of it that could not be read.
 
     Values are left as they are ("NaN" included): cleaning is not a source's business. `app` is
@@ -92,20 +114,22 @@ def read(node: Mapping[str, Any], scope: Scope, app: str) -> list[Run | Skip]:
     name = node.get("name")
     if not name:
         return [Skip(scope.project, "W&B listed a run without giving its id")]
+    lost: list[str] = []
     try:
-        return [*_read(node, str(name), scope, app)]
+        run = _read(node, str(name), scope, app, lost)
     except (AttributeError, TypeError, ValueError) as error:
         return [Skip(f"{scope.project}/{name}", f"W&B described it in an unknown way: {error}")]
+    return [run, *(Skip(f"{scope.project}/{name}", reason, count=0) for reason in lost)]
 
 
-def _read(node: Mapping[str, Any], name: str, scope: Scope, app: str) -> Iterator[Run | Skip]:
-    what, lost = f"{scope.project}/{name}", _Lost([])
-    created, heartbeat = (lost.time(node, key) for key in ("createdAt", "heartbeatAt"))
-    config = {key: _unwrap(value) for key, value in lost.table(node, "config").items() if key not in OURS}
-    summary = lost.table(node, "summaryMetrics")
+def _read(node: Node, name: str, scope: Scope, app: str, lost: list[str]) -> Run:
+    """The run; `lost` gets a reason for each part that cannot be read."""
+    created, heartbeat = _time(node, "createdAt", lost), _time(node, "heartbeatAt", lost)
+    config = _table(node, "config", lost)
+    summary = _table(node, "summaryMetrics", lost)
     runtime = _runtime(summary, created, heartbeat)
     summary.pop("_wandb", None)
-    yield Run(
+    return Run(
         scope=scope,
         id=name,
         name=node.get("displayName") or "",
@@ -121,58 +145,62 @@ def _read(node: Mapping[str, Any], name: str, scope: Scope, app: str) -> Iterato
         notes=node.get("notes") or "",
         url=link(app, scope.project, name),
         machine=node.get("host") or "",
-        config=config,
+        config=_unwrapped(config),
         summary=summary,
     )
-    yield from (Skip(what, reason, count=0) for reason in lost.reasons)
 
 
 def link(app: str, project: str, run: str) -> str:
     """The address of a run's page."""
+    return f"{_pages(app, project)}{quote(run, safe='')}"
+
+
+@lru_cache(maxsize=64)
+def _pages(app: str, project: str) -> str:
+    """What the addresses of all runs of a project begin with."""
     entity, _, name = project.partition("/")
-    return f"{app}{quote(entity, safe='')}/{quote(name, safe='')}/runs/{quote(run, safe='')}"
+    return f"{app}{quote(entity, safe='')}/{quote(name, safe='')}/runs/"
 
 
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """Reads parts of a node and keeps a reason for each that cannot be read."""
-
-    reasons: list[str]
-
-    def table(self, node: Mapping[str, Any], key: str) -> dict[str, Any]:
-        """The JSON object under `key`; {} for null, absent, empty or unreadable text."""
-        value = node.get(key)
-        if isinstance(value, str):
-            try:
-                # strict=False: W&B keeps control characters as they were logged.
-                value = json.loads(value, strict=False) if value.strip() else None
-            except (ValueError, RecursionError):
-                self.reasons.append(f"its {key} is not valid JSON, so it is taken as empty")
-                return {}
-        if isinstance(value, Mapping):
-            return dict(value)
-        if value:
-            self.reasons.append(
-                f"its {key} is a {type(value).__name__}, not an object, so it is taken as empty"
-            )
-        return {}
-
-    def time(self, node: Mapping[str, Any], key: str) -> datetime | None:
-        """The time under `key`; older servers leave the zone out and mean UTC."""
-        value = node.get(key)
-        if not value:
-            return None
+def _table(node: Node, key: str, lost: list[str]) -> dict[str, Any]:
+    """The JSON object under `key`; {} for null, absent, empty or unreadable text."""
+    value = node.get(key)
+    if isinstance(value, str):
         try:
-            found = datetime.fromisoformat(value)
-            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        except (TypeError, ValueError, OverflowError):
-            self.reasons.append(f"its {key} is not a time, so it is left out")
-            return None
+            value = DECODER.decode(value) if value.strip() else None
+        except (ValueError, RecursionError):
+            lost.append(f"its {key} is not valid JSON, so it is taken as empty")
+            return {}
+    elif isinstance(value, Mapping):
+        value = dict(value)  # what is read is changed, a node never is
+    if isinstance(value, dict):
+        return value
+    if value:
+        lost.append(f"its {key} is a {type(value).__name__}, not an object, so it is taken as empty")
+    return {}
 
 
-def _unwrap(value: Any) -> Any:
-    """A config entry without its {"value": ..}: once, since a user's own value may look the same."""
-    return value["value"] if isinstance(value, dict) and "value" in value else value
+def _time(node: Node, key: str, lost: list[str]) -> datetime | None:
+    """The time under `key`; older servers leave the zone out and mean UTC."""
+    value = node.get(key)
+    if not value:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        lost.append(f"its {key} is not a time, so it is left out")
+        return None
+
+
+def _unwrapped(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without W&B's own entries, and each of the others without its {"value": ..}: once, since
+    a user's own value may look the same."""
+    return {
+        key: value["value"] if isinstance(value, dict) and "value" in value else value
+        for key, value in config.items()
+        if key not in OURS
+    }
 
 
 def _runtime(

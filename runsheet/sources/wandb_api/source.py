@@ -1,39 +1,44 @@
 """The source `wandb`: runs of W&B projects, from the service or a server of one's own.
 
 One lean query a page of a thousand runs, through the wandb client; runs are handed on as they
-come and never kept. A server or a client that does not know that query is read by the documented
-`Api.runs`, which costs four times as much.
+come and never kept, and the next page is asked for while the last one is worked on. A server or a
+client that does not know that query is read by the documented `Api.runs`, which costs four times
+as much.
 """
 
-import json
 import logging
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from itertools import pairwise, takewhile
 
+from runsheet.ahead import ahead
 from runsheet.clock import Clock
-from runsheet.errors import ConfigError, NotFound
+from runsheet.errors import ConfigError
 from runsheet.model import Run, Scope, Skip
-from runsheet.sources.base import Query
+from runsheet.sources.base import NotLight, Query, Recent
 from runsheet.sources.wandb_api import query as wandb_query
 from runsheet.sources.wandb_api.client import Client
-from runsheet.sources.wandb_api.errors import Refused
 from runsheet.sources.wandb_api.listing import Listing
-from runsheet.sources.wandb_api.query import Page
-from runsheet.sources.wandb_api.session import environment
+from runsheet.sources.wandb_api.query import Node, Page
+from runsheet.sources.wandb_api.walk import Question, Size, Walker, light, straight
 
 log = logging.getLogger(__name__)
 
-SMALLEST = 100
-"""The page that is asked for when larger ones fail: a server may choke on a thousand configs."""
+FIRST = 500
+"""The first page of recent runs: mostly the only one, and mostly a handful of it is wanted."""
+
+MANY = 5000
+"""Recent runs of which it is no dearer to list all."""
 
 
 class WandbSource:
-    """Implements Source. Nothing is read, and wandb is not imported, before the first question.
+    """Implements Watched. Nothing is read, and wandb is not imported, before the first question.
 
     `projects` are "entity/project", or "project" of the login's default entity. `host` is a base
     URL; without one the client's own settings decide. `timeout` bounds, about, a page with all its
     repetitions. `allow_http` names the hosts, besides loopback, that may be asked over plain http.
+    `pace` is called before each request, from any thread, and may wait. `page`: runs in a page.
     """
 
     name = "wandb"
@@ -46,14 +51,13 @@ class WandbSource:
         clock: Clock,
         timeout: float = 60.0,
         allow_http: Collection[str] = (),
+        pace: Callable[[], None] = lambda: None,
         page: int = 1000,
     ) -> None:
         self._projects = tuple(projects)
-        self._clock = clock
-        self._page = self._size = page
-        self._client = Client(host, clock, timeout, allow_http)
-        self._machine = True
-        self._lean = True
+        self._page = page
+        self._client = Client(host, clock, timeout, allow_http, pace)
+        self._walker = Walker(self._client)
 
     @property
     def requests(self) -> int:
@@ -65,16 +69,51 @@ class WandbSource:
             raise ConfigError("no W&B project is named: give one as entity/project")
         return tuple(dict.fromkeys(self._full(project) for project in self._projects))
 
+    def scope(self, project: str) -> Scope:
+        """See Watched. Asks W&B only for a bare name."""
+        return Scope(self.name, self._client.host, self._full(project))
+
     def runs(self, project: str, query: Query) -> Iterator[Run | Skip]:
         """See Source. Runs that the listing lacked at first come last."""
-        path = self._full(project)
-        app = self._client.app()
-        scope = Scope(self.name, self._client.host, path)
-        listing = Listing(lambda order: self._pages(path, query, order))
-        for node in listing.nodes():
-            yield from wandb_query.read(node, scope, app)
-        if listing.lack:
-            yield Skip(path, f"{listing.lack}; a later tick finds what is missing")
+        size = Size(self._page, self._page)
+        return self._listing(
+            project, query, lambda asked: self._walker.whole(asked, size, machine=query.machine)
+        )
+
+    def listed(self, project: str, query: Query) -> Iterator[Run | Skip]:
+        """See Watched. In the order of `runs`."""
+        size = Size(self._page, self._page)
+        with light():
+            yield from self._listing(project, query, lambda asked: self._walker.light(asked, size))
+
+    def recent(self, project: str, query: Query, since: datetime) -> Recent | None:
+        """See Watched. Runs without a heartbeat are among them where the service lists them first."""
+        scope, app = self.scope(project), self._client.app()
+        asked = Question(scope.project, wandb_query.filters(query), "-heartbeat_at")
+        size = Size(min(FIRST, self._page), self._page)
+        found: dict[str, Run] = {}
+        came, total = 0, None
+        with light():
+            for page in straight(self._walker.light(asked, size)):
+                runs = _runs(page, scope, app)
+                _check_falling(runs)
+                late = [*takewhile(lambda run: run.heartbeat is None or run.heartbeat > since, runs)]
+                for run in late:
+                    found.setdefault(run.id, run)
+                came, total = came + len(page.nodes), page.count
+                if len(late) < len(runs):
+                    break
+                if came > MANY:
+                    return None
+        return Recent(tuple(found.values()), total)
+
+    def pick(self, project: str, query: Query, ids: Sequence[str]) -> Iterator[Run | Skip]:
+        """See Watched."""
+        scope, app = self.scope(project), self._client.app()
+        with light(), closing(ahead(self._picked(scope.project, query, ids))) as pages:
+            for nodes in pages:
+                for node in nodes:
+                    yield from wandb_query.read(node, scope, app)
 
     def close(self) -> None:
         self._client.close()
@@ -93,81 +132,51 @@ class WandbSource:
             )
         return f"{entity}/{parts[0]}"
 
-    def _pages(self, path: str, query: Query, order: str) -> Iterator[Page]:
-        """The pages of one walk, by the best way that the server understands."""
-        while True:
-            pages = self._lean_pages if self._lean else self._documented_pages
-            begun = False
-            try:
-                for page in pages(path, query, order):
-                    begun = True
-                    yield page
-                return
-            except Refused as refused:
-                if begun or not self._lean:
-                    raise
-                self._step_down(refused, query)
+    def _listing(
+        self, project: str, query: Query, walk: Callable[[Question], Iterator[Page]]
+    ) -> Iterator[Run | Skip]:
+        """The runs of a complete listing, and a Skip that says what it lacks."""
+        scope, app = self.scope(project), self._client.app()
+        rule = wandb_query.filters(query)
+        listing = Listing(lambda order: walk(Question(scope.project, rule, order)))
+        with closing(ahead(listing.pages())) as pages:
+            for nodes in pages:
+                for node in nodes:
+                    yield from wandb_query.read(node, scope, app)
+        if listing.lack:
+            yield Skip(scope.project, f"{listing.lack}; a later tick finds what is missing", gap=True)
 
-    def _step_down(self, refused: Refused, query: Query) -> None:
-        """Ask for less: without the host name, if that was asked for, then the documented way."""
-        if query.machine and self._machine:
-            self._machine = False
-            log.warning("W&B does not tell the machine of a run: %s", refused)
-        else:
-            self._lean = False
-            log.warning(
-                "runs are listed by the slower documented way, since the lean query failed: %s", refused
-            )
+    def _picked(self, path: str, query: Query, ids: Sequence[str]) -> Iterator[list[Node]]:
+        """The nodes of these runs, a list for each request's worth of ids."""
+        unique = [*dict.fromkeys(ids)]
+        for start in range(0, len(unique), self._page):
+            yield self._part(path, query, unique[start : start + self._page])
 
-    def _lean_pages(self, path: str, query: Query, order: str) -> Iterator[Page]:
-        text = wandb_query.text(machine=query.machine and self._machine)
-        wanted = self._variables(path, query, order)
-        while True:
-            data = self._client.persist(
-                lambda: self._client.execute(text, {**wanted, "perPage": self._size}), self._shrink
-            )
-            page = wandb_query.page(self._found(data, path))
-            yield page
-            self._size = min(self._page, self._size * 2)
-            wanted["cursor"] = page.end
+    def _part(self, path: str, query: Query, ids: Sequence[str]) -> list[Node]:
+        """The nodes of these runs, in this order; of a server that overlooks the filter, no others."""
+        found: dict[str, Node | None] = dict.fromkeys(ids)
+        asked = Question(path, wandb_query.named(query, ids))
+        size = Size(len(ids), len(ids))
+        for page in straight(self._walker.lean(asked, size, machine=query.machine)):
+            mine = [(key, node) for key, node in page.nodes if key in found]
+            found.update(mine)
+            if all(found.values()):
+                break
+            if page.more and len(mine) < len(page.nodes):
+                raise NotLight("W&B lists other runs than those whose ids were named")
+        if gone := [key for key, node in found.items() if not node]:
+            log.debug("%d of %d runs of %s are not there: %s", len(gone), len(ids), path, gone)
+        return [node for node in found.values() if node]
 
-    def _variables(self, path: str, query: Query, order: str) -> dict[str, Any]:
-        entity, _, name = path.partition("/")
-        rule = json.dumps(wandb_query.filters(query))
-        return {"entity": entity, "project": name, "order": order, "filters": rule, "cursor": None}
 
-    def _shrink(self) -> bool:
-        smaller, self._size = self._size > SMALLEST, min(self._size, SMALLEST)
-        return smaller
+def _runs(page: Page, scope: Scope, app: str) -> list[Run]:
+    """The runs of a page of light ones. A full listing says what cannot be read."""
+    read = [item for _, node in page.nodes for item in wandb_query.read(node, scope, app)]
+    return [item for item in read if isinstance(item, Run)]
 
-    def _found(self, data: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-        project = data.get("project")
-        if project is None:
-            raise NotFound(
-                f"W&B at {self._client.host} has no project {path}, or hides it from this login: check the "
-                "name (ENTITY/PROJECT, as in the browser's address), and who is logged in"
-            )
-        return project  # type: ignore[no-any-return]
 
-    def _documented_pages(self, path: str, query: Query, order: str) -> Iterator[Page]:
-        runs = self._client.documented(path, wandb_query.filters(query), order, self._page)
-        while True:
-            yield self._client.persist(lambda: self._next_page(runs, path))
-
-    def _next_page(self, runs: Any, path: str) -> Page:
-        """The next answer behind an `Api.runs`.
-
-        Its Run objects are damaged goods: a page with a run without a user, or with a summary that
-        is a list, raises and is lost, and a config value {"value": ..} is unwrapped twice. All
-        that happens after the answer was kept in `last_response`, which is read here instead.
-        """
-        before = runs.last_response
-        runs.objects.clear()  # it keeps all runs otherwise
-        self._client.requests += 1
-        with environment(WANDB_DIR=os.devnull):  # each Run makes a directory for itself otherwise
-            try:
-                next(iter(runs), None)
-            except Exception:
-                if runs.last_response is before:
-                    raise
-        return wandb_query.page(self._found(runs.last_response or {}, path))
+def _check_falling(runs: Sequence[Run]) -> None:
+    """Raise NotLight unless the last sign of life comes first, runs without one aside."""
+    beats = [run.heartbeat for run in runs if run.heartbeat]
+    if any(later > earlier for earlier, later in pairwise(beats)):
+        raise NotLight("W&B does not list runs in the order of their last sign of life")

@@ -23,7 +23,8 @@ People = Callable[["Document"], object]
 
 @dataclass
 class Request:
-    """One request as it was recorded; `status` stays 0 when no answer was given."""
+    """One request as it was recorded; `status` stays 0 when no answer was given, `compressed`: it takes one
+    that is."""
 
     method: str
     path: str
@@ -34,6 +35,7 @@ class Request:
     received: int = 0
     sent: int = 0
     status: int = 0
+    compressed: bool = False
 
     @property
     def types(self) -> list[str]:

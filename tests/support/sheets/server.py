@@ -278,6 +278,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             raw = gzip.decompress(raw)
         request = _recorded(self.command, self.path, raw)
+        # As documented: both headers have to say so.
+        accepted, agent = self.headers.get("Accept-Encoding", ""), self.headers.get("User-Agent", "")
+        request.compressed = "gzip" in accepted and "gzip" in agent
         fault = owner.arrive(request)
         if fault is None or fault.deed == "pass":
             self._send(request, owner.answer(request, raw, header, fault))
@@ -300,8 +303,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, request: Request, reply: Reply, half: bool = False) -> None:
         status, kind, body = reply
+        if request.compressed and body:
+            body = gzip.compress(body, 1)
         request.status, request.sent = status, len(body)
         self.send_response(status)
+        if request.compressed and body:
+            self.send_header("Content-Encoding", "gzip")
         if status != 204:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

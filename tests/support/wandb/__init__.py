@@ -4,7 +4,7 @@
         server.add_runs("team", "proj", 20)
         subprocess.run([...], env={**os.environ, **server.env(home=tmp_path)})
 
-Not modelled: history, files, artifacts, sweeps as objects, mutations, rate-limit headers, a
+Not modelled: history, files, artifacts, sweeps as objects, mutations, quotas, a
 service that is slow by itself. See faults.py for what can be made to go wrong.
 """
 

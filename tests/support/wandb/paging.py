@@ -5,7 +5,7 @@ shift what comes next, so that it sees some twice and some never (wandb issues 6
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,12 +46,14 @@ class Script:
 
     `shifts`: added to the offset of each following page in turn (1 skips a run, -1 repeats one);
     pages asked for without a cursor take none. `stuck`: every page has the same cursor and says
-    that there are more. `nulls`: ids of runs whose node is null.
+    that there are more. `nulls`: ids of runs whose node is null. `ignores`: what is overlooked in a
+    question, of "filters" and "order".
     """
 
     shifts: list[int] = field(default_factory=list)
     stuck: bool = False
     nulls: set[str] = field(default_factory=set)
+    ignores: set[str] = field(default_factory=set)
 
 
 def cursor(offset: int) -> str:
@@ -67,11 +69,22 @@ def offset(text: str | None) -> int:
         raise GraphQLError(f"invalid cursor: {text}") from None
 
 
+def candidates(project: Project, rule: Mapping[str, Any]) -> Iterable[Run]:
+    """The runs that may match, in the order in which they were added: where ids are named those only, as a
+    database would look them up."""
+    for part in (rule, *rule.get("$and", ())):
+        names = part.get("name")
+        if isinstance(names, dict) and "$in" in names:
+            wanted = set(names["$in"])
+            return [run for run in project.runs.values() if run.id in wanted]
+    return project.runs.values()
+
+
 def listing(project: Project, rule: Mapping[str, Any], order: str) -> list[Run]:
     """The runs that match, in order; kept until any run changes. Raises BadFilter."""
     key = (Run.edits, len(project.runs), repr(rule), order)
     if project.sorted_runs[0] != key:
-        found = [run for run in project.runs.values() if matches(run, rule)]
+        found = [run for run in candidates(project, rule) if matches(run, rule)]
         project.sorted_runs = (key, arrange(found, order))
     return project.sorted_runs[1]
 

@@ -4,7 +4,7 @@ import json
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from tests.support.wandb.data import Project, Run, User, make_run
 from tests.support.wandb.execute import execute, user_object
 from tests.support.wandb.faults import Answer, Fault
 from tests.support.wandb.filters import BadFilter, matches
-from tests.support.wandb.paging import Script, listing, page
+from tests.support.wandb.paging import Script, candidates, listing, page
 from tests.support.wandb.wire import Http, handler
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -59,7 +59,8 @@ class WandbServer:
     `without` names fields that this server is too old to know, as "Run.host". `requests` are the
     GraphQL requests so far, those that failed included; `between`, when set, is called with the
     number of the page (from 2) before a page with a cursor is answered; `before_request` and
-    `after_request` with each request, before and after it is applied. `script`: see Script.
+    `after_request` with each request, before and after it is applied. `script`: see Script. `headers`
+    go with each answer, as RateLimit-Remaining would.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class WandbServer:
         self.without = frozenset(without)
         self.requests: list[Request] = []
         self.script = Script()
+        self.headers: dict[str, str] = {}
         self.between: Callable[[int], None] | None = None
         self.before_request: Callable[[Request], object] | None = None
         self.after_request: Callable[[Request], object] | None = None
@@ -171,12 +173,14 @@ class WandbServer:
         with self.lock:
             self._state.planned.clear()
             self.requests.clear()
+            self.headers.clear()
             self.script, self.between = Script(), None
 
     def reset(self) -> None:
-        """As new: no projects, no faults, no requests, the first key."""
+        """As new: no projects, no faults, no requests, nothing to call, the first key."""
         with self.lock:
             self.heal()
+            self.before_request = self.after_request = None
             self._state.projects.clear()
             self._state.keys = {self.key: self.user}
 
@@ -195,6 +199,7 @@ class WandbServer:
             self.requests.append(request)
             fault = self._due(request)
             answer = self._answer(request)
+            answer = replace(answer, headers={**answer.headers, **self.headers})
         if self.after_request:
             self.after_request(request)
         return answer, fault
@@ -244,6 +249,8 @@ class WandbServer:
         self._pages = self._pages + 1 if after else 1
         if after and self.between:
             self.between(self._pages)
+        rule = {} if "filters" in self.script.ignores else rule
+        order = "+created_at" if "order" in self.script.ignores else order
         return page(listing(project, rule, order), after, first, self.script)
 
     # Life.
@@ -279,7 +286,7 @@ def _project_object(project: Project, answer: Callable[..., Any]) -> dict[str, A
 
     def count(filters: str | None = None) -> int:
         rule = json.loads(filters or "{}")
-        return sum(1 for run in project.runs.values() if matches(run, rule)) if rule else len(project.runs)
+        return sum(matches(run, rule) for run in candidates(project, rule)) if rule else len(project.runs)
 
     return {
         "id": f"P{project.number}",

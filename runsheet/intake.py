@@ -1,0 +1,115 @@
+"""Runs become candidates for rows, one project at a time."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from runsheet import cells, columns, fields, live
+from runsheet.ledger import Ledger
+from runsheet.model import Run, Skip
+from runsheet.rules import Candidate, Rules, refusal, settled
+from runsheet.spool import Spool
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Part:
+    """What one project gives: candidates in order, the paths that they have, and what was passed over.
+
+    `count`: runs listed; `total`: runs that there are, as far as the source says. `gap`: the listing is
+    incomplete.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    seen: columns.Seen = field(default_factory=columns.Seen)
+    count: int = 0
+    total: int = 0
+    waiting: Counter[str] = field(default_factory=Counter)
+    skips: list[Skip] = field(default_factory=list)
+    gap: bool = False
+
+    def add(self, other: "Part") -> None:
+        """Put what another project gives behind this."""
+        self.candidates += other.candidates
+        self.seen.filled.update(other.seen.filled)
+        self.seen.marks.update(other.seen.marks)
+        self.count += other.count
+        self.total += other.total
+        self.waiting.update(other.waiting)
+        self.skips += other.skips
+
+
+class Intake:
+    """Takes the runs of a project in. `book`: the book-keeping, None where no run is known."""
+
+    def __init__(self, rules: Rules, now: datetime, spool: Spool, book: Ledger | None = None) -> None:
+        self._rules = rules
+        self._now = now
+        self._spool = spool
+        self._book = book
+        self.part = Part()
+
+    def skip(self, skip: Skip) -> None:
+        """Note what the source could not read."""
+        self.part.skips.append(skip)
+        self.part.gap = self.part.gap or skip.gap
+
+    def bare(self, run: Run) -> Candidate | None:
+        """A light run as a candidate without values; None if it does not qualify (yet)."""
+        run_id = cells.text(run.id).strip()
+        reason = refusal(run, self._rules, self._now)
+        known = self._book is not None and self._book.knows(run.scope, run_id)
+        if reason and not (self._rules.live and known):
+            self.part.waiting[reason] += 1
+            return None
+        done = settled(run, self._now, self._rules.settle_hours)
+        return Candidate(run.scope, run_id, None, done, live.stamp(run), reason)
+
+    def has_news(self, bare: Candidate) -> bool:
+        """Whether a candidate has no row yet, or its row may have to change."""
+        scope, run_id, book = bare.scope, bare.run_id, self._book
+        if book is None or not book.knows(scope, run_id):
+            return True
+        if not self._rules.live:
+            return False
+        end = book.end(scope, run_id)
+        resumed = bool(end) and not (bare.settled and end.startswith(bare.stamp))
+        return resumed or book.base(scope, run_id) is not None
+
+    def spooled(self, bare: Candidate) -> Candidate | None:
+        """The candidate with the values that an earlier tick has left, if the run has not changed since."""
+        if self._spool.earlier.get(bare.run_id) != bare.stamp:
+            return None
+        if not bare.refused:
+            self.part.seen.add(self._spool.load(bare.run_id))
+        return replace(bare, shelf=self._spool.load)
+
+    def take(self, run: Run) -> Candidate | None:
+        """A whole run as a candidate; None if it does not qualify. An odd run stops no other (P6)."""
+        part, rules = self.part, self._rules
+        reason = refusal(run, rules, self._now)
+        if reason and not rules.live:
+            part.waiting[reason] += 1
+            log.debug("%s waits: %s", run.id, reason)
+            return None
+        try:
+            values = fields.values(run, rules.names)
+        except Exception as error:  # reported as a skip, the cause is in the log
+            log.debug("run %s", run.id, exc_info=True)
+            part.skips.append(Skip(f"run {run.id}", f"its values cannot be shown ({type(error).__name__})"))
+            return None
+        run_id = values.get("run_id")
+        if not isinstance(run_id, str):
+            part.skips.append(Skip(f"run {run.name!r}", "has no id"))
+            return None
+        if not reason:
+            part.seen.add(values)
+        stamp = live.stamp(run)
+        done = settled(run, self._now, rules.settle_hours)
+        # In live tables a run that has its row already is followed, whatever STATES says.
+        candidate = Candidate(run.scope, run_id, values, done, stamp, reason)
+        if self._spool.add(run_id, stamp, values):
+            candidate = replace(candidate, values=None, shelf=self._spool.load)
+        return candidate

@@ -1,0 +1,111 @@
+"""What is asked for, and what of it is kept."""
+
+from tests.mutant_list.mutant import UNIT, Mutant
+
+PULL = (
+    Mutant(
+        "runsheet/watermark.py",
+        "newest = min(max((heartbeat for heartbeat, _, _ in self._newest), default=least), now)",
+        "newest = max((heartbeat for heartbeat, _, _ in self._newest), default=least)",
+        "a run whose clock is ahead hides all that come after",
+        (UNIT + "test_watermark.py",),
+    ),
+    Mutant(
+        "runsheet/watermark.py",
+        "floor = max(least, min(floor, self._waiting - SECOND))",
+        "pass",
+        "a run that settles by silence is not looked at again",
+        (UNIT + "test_watermark.py", UNIT + "test_windows.py"),
+    ),
+    Mutant(
+        "runsheet/watermark.py",
+        "floor = max(least, newest - OVERLAP)",
+        "floor = max(least, newest)",
+        "signs of life that come late are missed",
+        (UNIT + "test_watermark.py", UNIT + "test_windows.py"),
+    ),
+    Mutant(
+        "runsheet/watermark.py",
+        "return recent.total - self.total > size - self.size",
+        "return False",
+        "runs that come in with old dates wait for the full listing",
+        (UNIT + "test_watermark.py", UNIT + "test_windows.py"),
+    ),
+    Mutant(
+        "runsheet/watermark.py",
+        "if text and heartbeat > floor)",
+        "if heartbeat > floor)",
+        "the digest of a window is also of runs that wait",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/pull.py",
+        "        if not part.gap:\n            key =",
+        "        if True:\n            key =",
+        "an incomplete listing counts as a full one",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/pull.py",
+        "return not timedelta() <= self._now - mark.full < timedelta(hours=self._before.hours)",
+        "return False",
+        "all runs are never listed again",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/pull.py",
+        "        for run_id in missing:\n            chosen.pop(run_id, None)\n",
+        "",
+        "a run that is gone when it is asked for holds up the watermark",
+        (UNIT + "test_windows.py", UNIT + "test_pull.py"),
+    ),
+    Mutant(
+        "runsheet/intake.py",
+        "resumed = bool(end) and not (bare.settled and end.startswith(bare.stamp))",
+        "resumed = False",
+        "a live row does not follow a run that went on",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/intake.py",
+        "if self._spool.earlier.get(bare.run_id) != bare.stamp:",
+        "if bare.run_id not in self._spool.earlier:",
+        "values of an earlier tick are taken for a run that has changed since",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "if decision.missed or (",
+        "if (",
+        "a run that was forgotten while runs were pulled is not looked for",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "if key not in moved}",
+        "}",
+        "a window that began from an older watermark replaces a newer one",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "return self._marked(decision) if whole else decision",
+        "return self._marked(decision)",
+        "half of the rows are written and count as all",
+        (UNIT + "test_windows.py", UNIT + "test_sync.py"),
+    ),
+    Mutant(
+        "runsheet/forget.py",
+        "notes=notes, watermarks=())",
+        "notes=notes)",
+        "runs that were forgotten are not looked for",
+        (UNIT + "test_windows.py",),
+    ),
+    Mutant(
+        "runsheet/spool.py",
+        'file.execute("PRAGMA locking_mode = EXCLUSIVE")',
+        "pass",
+        "two processes write one file",
+        (UNIT + "test_spool.py",),
+    ),
+)
