@@ -50,7 +50,10 @@ class Run:
 
     `config` and `summary` are the run's own values, nested, without W&B's `_wandb` entry, and
     not yet cleaned. `user` is None when the account is gone. `machine` is the host name of the
-    training machine; sources fill it only when asked, since it is personal.
+    training machine; sources fill it only when asked, since it is personal. `timed`: `runtime` is by the
+    run's own clock, which stops while a run that is resumed later rests; else it is the time from its
+    start to its last sign of life. `gpus`: how many GPUs the machines of the run had, by its own metadata;
+    sources fill it only when asked, and where they know.
     """
 
     scope: Scope
@@ -68,6 +71,8 @@ class Run:
     notes: str = ""
     url: str = ""
     machine: str = ""
+    timed: bool = False
+    gpus: int | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
 

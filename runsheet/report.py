@@ -20,9 +20,9 @@ class Report:
     got that edit back, `lost`: those that were not found again; `waiting`: runs that do not qualify (yet),
     by reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted by
     hand; `left_out`: columns beyond MAX_COLUMNS; `notices`: what the destination says of limits that come
-    near; `failed`: projects that could not be listed, with the cause;
-    `seconds`: wall time. `planned` is set in a dry run only, `stop` with it: why
-    the tick would not write.
+    near; `failed`: projects that could not be listed, with the cause; `seconds`: wall time; `quiet`: nothing
+    was new, so that no more was looked at. `planned` is set in a dry run only, `stop` with it: why the tick
+    would not write.
     """
 
     seen: int = 0
@@ -47,6 +47,7 @@ class Report:
     destination: str = ""
     destination_requests: int = 0
     seconds: float = 0.0
+    quiet: bool = False
     planned: Plan | None = None
     stop: str = ""
 

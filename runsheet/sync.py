@@ -108,6 +108,7 @@ def tick(
         destination=destination.name,
         destination_requests=destination.requests,
         seconds=clock.monotonic() - started,
+        quiet=pulled.quiet,
         planned=decision.plan if mode.dry_run else None,
         stop=decision.stop if mode.dry_run else "",
     )

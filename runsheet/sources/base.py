@@ -19,13 +19,15 @@ class Query:
     """Which runs are wanted.
 
     `users`: W&B user names, empty for all. `filters`: a W&B filter object, empty for all.
-    `machine`: also read the training machine's host name (personal, so only on request).
+    `machine`: also read the training machine's host name (personal, so only on request). `gpus`: also
+    read how many GPUs the machines had.
     A source may return more than asked for: the sync filters users again.
     """
 
     users: tuple[str, ...] = ()
     filters: Mapping[str, Any] = field(default_factory=dict)
     machine: bool = False
+    gpus: bool = False
 
 
 class Source(Protocol):

@@ -69,7 +69,9 @@ def parsed(flags: list[str]) -> dict[str, Any]:
     """The flags as the real command understands them in the image's environment."""
     with (
         mock.patch.dict(os.environ, environment()),
-        cli.sync_command.make_context("sync", list(flags), parent=click.Context(cli.commands)) as context,
+        cli.sync.sync_command.make_context(
+            "sync", list(flags), parent=click.Context(cli.commands)
+        ) as context,
     ):
         return context.params
 
