@@ -16,7 +16,8 @@ it; "" where a destination needs none.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -97,12 +98,27 @@ class Added:
 
 @dataclass(slots=True)
 class Tick:
-    """What one tick wrote: rows appended, keys of columns made, batches that changed cells."""
+    """What one tick wrote: rows appended, keys of columns made, batches that changed cells.
+
+    `raw` are the rows as the notes have them: a first sync appends a hundred thousand, and only who undoes it
+    wants to know them.
+    """
 
     name: str
-    rows: list[Added] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
+    raw: list[Any] = field(default_factory=list)
+    _rows: list[Added] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def rows(self) -> list[Added]:
+        """The rows appended, in order. What makes no sense is passed over."""
+        if self._rows is None:
+            self._rows = []
+            for data in self.raw:
+                with suppress(ValueError, TypeError, LookupError, AttributeError):
+                    self._rows += list(_added(data))
+        return self._rows
 
     @property
     def touched(self) -> list[Touched]:
@@ -196,6 +212,11 @@ def parse(notes: Iterable[Note]) -> list[Tick]:
     return [tick for tick in ticks.values() if when(tick.name)]
 
 
+def tells_of_changes(note: Note) -> bool:
+    """Whether a note may tell of cells that a batch changed."""
+    return '"cells"' in triple(note)[2]
+
+
 def newest(notes: Sequence[Note]) -> list[Note]:
     """The notes of the last TICKS ticks, as far as CHARS go; a tick is kept whole or not at all."""
     sizes: dict[str, int] = {}
@@ -213,10 +234,7 @@ def newest(notes: Sequence[Note]) -> list[Note]:
 
 def _take(tick: Tick, data: Any) -> None:
     if "rows" in data:
-        keys = tuple(map(str, data["keys"]))
-        for where, rows in data["rows"].items():
-            if scope := parse_scope(where):
-                tick.rows += [Added(scope, str(run_id), keys, str(marks)) for run_id, marks in rows]
+        tick.raw.append(data)
     if "columns" in data:
         tick.columns += map(str, data["columns"])
     if "cells" in data:
@@ -225,6 +243,13 @@ def _take(tick: Tick, data: Any) -> None:
         if tick.batches and images and tick.batches[-1].images == images:
             told = joined(tick.batches.pop(), told)
         tick.batches.append(told)
+
+
+def _added(data: Any) -> Iterator[Added]:
+    keys = tuple(map(str, data["keys"]))
+    for where, rows in data["rows"].items():
+        if scope := parse_scope(where):
+            yield from (Added(scope, str(run_id), keys, str(marks)) for run_id, marks in rows)
 
 
 def _touched(item: Any) -> Touched:

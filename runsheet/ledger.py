@@ -160,15 +160,20 @@ def watermarks_of(notes: Iterable[Note]) -> tuple[str, ...]:
 
 
 def _ids(ledger: Ledger, where: str, text: str) -> None:
-    if scope := parse_scope(where):
-        for item in text.split():
-            name, _, end = item.partition(":")
-            run_id = unword(name)
-            ledger.ids[scope].add(run_id)
-            if (base := ledger.live[scope].pop(run_id, None)) is not None:
-                ledger.was[scope, run_id] = base
-            if end:
-                ledger.ends[scope][run_id] = end
+    if not (scope := parse_scope(where)):
+        return
+    words = set(text.split())
+    if not (":" in text or "%" in text or "-" in words or ledger.live[scope]):  # Nearly always.
+        ledger.ids[scope] |= words
+        return
+    for item in text.split():
+        name, _, end = item.partition(":")
+        run_id = unword(name)
+        ledger.ids[scope].add(run_id)
+        if (base := ledger.live[scope].pop(run_id, None)) is not None:
+            ledger.was[scope, run_id] = base
+        if end:
+            ledger.ends[scope][run_id] = end
 
 
 def _live(ledger: Ledger, where: str, text: str) -> None:
@@ -273,7 +278,7 @@ _READERS = {
 
 def _follow(ledger: Ledger, note: Note) -> None:
     """Take from the journal what was last written to live rows."""
-    for tick in journal.parse([note]):
+    for tick in journal.parse([note]) if journal.tells_of_changes(note) else ():
         for batch in tick.batches:
             if not batch.images:
                 ledger.pending = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from runsheet.model import Cell, Foreign, Stored
@@ -96,6 +97,8 @@ def digest(cells: Mapping[str, Kept]) -> str:
 
 def _text(value: Kept) -> str:
     """A value as a text; the same values have the same one."""
+    if type(value) is str and len(value) <= LONG:
+        return encode_basestring_ascii(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{float(f'{value:.14e}') + 0.0:.11e}"  # -0.0 is 0.0
     return json.dumps(keep(value))
