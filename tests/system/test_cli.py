@@ -1,9 +1,10 @@
 """The real command in a process of its own: flags, exit codes, and one clear sentence for bad input."""
 
+import contextlib
 import json
-import os
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -200,8 +201,7 @@ class TestDaemon:
         arrived = []
         world.sheets.before_request = lambda request: (arrived.append(request), world.sheets.closing.wait())
         process = world.start("--schedule_time", "30")
-        while not arrived and process.poll() is None:
-            os.sched_yield()
+        _until(lambda: bool(arrived), process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=5)
         assert process.returncode == 0
@@ -214,8 +214,7 @@ class TestDaemon:
         process = world.start("--schedule_time", "30", **env)
         assert process.stdout
         assert any("12 added" in line for line in process.stdout)
-        while not path.exists():
-            os.sched_yield()
+        _until(path.exists, process)
         assert world.run("health", **env).returncode == 0
         assert json.loads(path.read_text())["failures"] == 0
         process.send_signal(signal.SIGTERM)
@@ -263,6 +262,17 @@ class TestForget:
         assert (done.returncode, done.stdout.strip()) == (0, f"forgotten: {gone}")
         assert f"added: {gone}" in forks.run(world, "--once").stdout
         assert len(set(world.ids())) == len(world.ids()) == 12
+
+
+def _until(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something is done, half a minute at most, while a process runs."""
+    for _ in range(600):
+        if done():
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            break
+    assert done(), "it does not come"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -404,10 +414,15 @@ class TestSafetyStop:
         assert len(_rows(world.folder / "out.xlsx")) == 310
 
     def _wait(self, daemon: forks.Forked, text: str) -> None:
-        while text not in (shown := daemon.out.read_text() if daemon.out.exists() else ""):
+        shown = ""
+        for _ in range(600):
+            daemon.process.join(0.05)  # Its end, or time for the next look.
+            shown = daemon.out.read_text() if daemon.out.exists() else ""
+            if text in shown:
+                return
             assert " 400 added" not in shown
             assert daemon.process.is_alive()
-            os.sched_yield()
+        pytest.fail(f"{text!r} does not come: {shown}")
 
 
 class TestBackups:
