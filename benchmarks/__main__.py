@@ -13,7 +13,7 @@ import time
 import traceback
 from contextlib import ExitStack
 
-NAMES = ("startup", "planning", "workbook", "first_sync", "ticks")
+NAMES = ("startup", "planning", "workbook", "gpu_hours", "first_sync", "ticks")
 """In this order: the ticks add runs to what the first syncs have filled."""
 
 

@@ -1,6 +1,6 @@
 """Sources and destinations by name, imported on first use; the place to add the next one.
 
-A *spec* is a name and, after a colon, where: `folders:/data/runs`, `xlsx:runs.xlsx`.
+A *spec* is a name and, after a colon, where: `folders:/data/runs`, `export:runs.jsonl`, `xlsx:runs.xlsx`.
 """
 
 import os
@@ -16,6 +16,7 @@ from runsheet.config import Config
 from runsheet.destinations.base import Destination
 from runsheet.errors import ConfigError, MissingPackage
 from runsheet.pace import Paces
+from runsheet.reports.live_table import TABLES
 from runsheet.sources.base import Source
 
 T = TypeVar("T")
@@ -32,8 +33,9 @@ BACKUP_VARIABLE = "RUNSHEET_BACKUP_DIR"
 class Setup:
     """Everything that a backend is made from. Flags of the command line win over `config`.
 
-    `folder` is where config.json lies: paths in it are relative to it. `memo` is what backends remember from
-    one tick to the next, and the paces that they share: a process hands in one and the same each time.
+    `worksheet` takes the place of WORKSHEET. `folder` is where config.json lies: paths in it are relative to
+    it. `memo` is what backends remember from one tick to the next, and the paces that they share: a process
+    hands in one and the same each time.
     """
 
     config: Config
@@ -42,6 +44,7 @@ class Setup:
     folder: Path = Path()
     projects: Sequence[str] = ()
     sheet: str = ""
+    worksheet: str = ""
     host: str = ""
     source: str = ""
     destination: str = ""
@@ -99,6 +102,18 @@ def _folders(setup: Setup, where: str) -> Source:
     return FolderSource(where or ".", clock=setup.clock, projects=named)
 
 
+def _export(setup: Setup, where: str) -> Source:
+    from runsheet.sources.export import ExportSource
+    from runsheet.sources.wandb_api.client import identity
+
+    if not where:
+        raise ConfigError("--source: export needs a file, as in export:runs.jsonl")
+    named = tuple(setup.projects) or setup.config.projects
+    home = setup.projects[0] if len(setup.projects) == 1 else ""
+    host = setup.host if "://" in setup.host or not setup.host else f"https://{setup.host}"
+    return ExportSource(where, clock=setup.clock, projects=named, home=home, host=identity(host))
+
+
 def _gsheet(setup: Setup, _where: str) -> Destination:
     config = setup.config
     from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
@@ -114,11 +129,12 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
     return GsheetDestination(
         client,
         name,
-        config.WORKSHEET,
+        setup.worksheet or config.WORKSHEET,
         zone=config.zone,
         zone_name=config.TIMEZONE,
         drive_copy=config.DRIVE_COPY,
         memo=setup.memo,
+        others=TABLES,
     )
 
 
@@ -128,7 +144,7 @@ def _xlsx(setup: Setup, where: str) -> Destination:
     config = setup.config
     return XlsxDestination(
         where or "runs.xlsx",
-        worksheet=config.WORKSHEET or "runs",
+        worksheet=setup.worksheet or config.WORKSHEET or "runs",
         timezone=config.zone,
         clock=setup.clock,
     )
@@ -142,7 +158,11 @@ def _beside(setup: Setup, path: str) -> str:
     return str(beside) if beside.exists() or not Path(path).exists() else path
 
 
-SOURCES: Mapping[str, Callable[[Setup, str], Source]] = {"wandb": _wandb, "folders": _folders}
+SOURCES: Mapping[str, Callable[[Setup, str], Source]] = {
+    "wandb": _wandb,
+    "folders": _folders,
+    "export": _export,
+}
 DESTINATIONS: Mapping[str, Callable[[Setup, str], Destination]] = {"gsheet": _gsheet, "xlsx": _xlsx}
 
 _PACKAGES = {"wandb": "wandb", "gspread": "gspread", "oauth2client": "oauth2client", "openpyxl": "openpyxl"}

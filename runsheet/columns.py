@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 
 from runsheet import cells
 from runsheet.errors import SheetError
-from runsheet.fields import BUILTIN, CONFIG, DATES, SUMMARY, Values
+from runsheet.fields import BUILTIN, BUILTIN_KEYS, CONFIG, DATES, SUMMARY, Values
 from runsheet.model import Column, Limits, Owned, Placed
 
 MARK_CHARS = 25
@@ -84,7 +84,7 @@ def resolve(key: str, seen: Seen) -> str:
     then, the same with every character but letters and digits read as `_`, and in any case: the
     first script of this kind wrote `train/loss` as `train_loss`, and its sheets still stand.
     """
-    if key in BUILTIN:
+    if key in BUILTIN_KEYS:
         return key
     for path in (key, SUMMARY + key, CONFIG + key):
         if path.startswith((SUMMARY, CONFIG)) and path in seen:
@@ -267,7 +267,7 @@ class _Picker:
 
     def _is_free(self, path: str) -> bool:
         """Internal values of W&B (`summary._step`) become columns only when listed by name."""
-        if path in BUILTIN or path in self._paths or self._was_made(path):
+        if path in BUILTIN_KEYS or path in self._paths or self._was_made(path):
             return False
         listed = path in self._choice.dynamic or bare(path) in self._choice.dynamic
         return allowed(path, self._choice.dynamic) and (listed or not path.startswith(SUMMARY + "_"))

@@ -9,14 +9,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from runsheet import cells
 from runsheet.columns import Choice, Header
 from runsheet.errors import ConfigError, Problem
+from runsheet.fields import COMPUTED
+from runsheet.reports import live_table
+from runsheet.reports.usage import DEFAULT_KEYS, MOST, Settings
 from runsheet.rules import Rules
 
 DEFAULT_PATH = "config.json"
@@ -66,8 +77,20 @@ class Config(BaseModel):
     FULL_LISTING_HOURS: float = Field(
         6.0, ge=0, allow_inf_nan=False, description="a number of hours from 0 on"
     )
+    WORLD_SIZE_KEYS: list[Annotated[str, StringConstraints(min_length=1)]] = Field(
+        default_factory=lambda: list(DEFAULT_KEYS), description="a list of keys of the config"
+    )
+    DEFAULT_WORLD_SIZE: int = Field(0, ge=0, le=MOST, description=f"a whole number from 0 to {MOST}")
+    ACCELERATOR_KEY: str = Field("dist/accelerator", description="a key of the config")
+    REPORTS: list[str] = Field(
+        default_factory=list, description=f"a list out of {', '.join(live_table.TABLES)}"
+    )
     GOOGLE_API_ENDPOINT: str = Field("", description="a URL that replaces Google's, or nothing")
-    SOURCE: str = Field("wandb", pattern=r"^(wandb|folders(:.*)?)$", description="wandb or folders[:DIR]")
+    SOURCE: str = Field(
+        "wandb",
+        pattern=r"^(wandb|folders(:.*)?|export:.+)$",
+        description="wandb, folders[:DIR] or export:FILE",
+    )
     DESTINATION: str = Field("gsheet", pattern=r"^(gsheet|xlsx(:.*)?)$", description="gsheet or xlsx[:FILE]")
 
     @field_validator("TIMEZONE")
@@ -99,6 +122,16 @@ class Config(BaseModel):
             raise ValueError(f"there are {fixed} fixed headers, got {limit}")
         return limit
 
+    @field_validator("REPORTS")
+    @classmethod
+    def _known_reports(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        for name in names:
+            if name not in live_table.TABLES:
+                raise ValueError(f"there is no report {_shown(name)}")
+            if name.casefold() == info.data.get("WORKSHEET", "").strip().casefold():
+                raise ValueError(f"WORKSHEET names the tab {name}, which is the report's")
+        return list(dict.fromkeys(names))
+
     @property
     def projects(self) -> tuple[str, ...]:
         """PROJECT_NAME as a tuple, with TEAM_NAME in front of bare names."""
@@ -122,7 +155,13 @@ class Config(BaseModel):
             names=self.NAME,
             settle_hours=self.SETTLE_HOURS,
             live=self.LIVE_ROWS,
+            usage=self.usage if any(header.key in COMPUTED for header in self.headers) else None,
         )
+
+    @property
+    def usage(self) -> Settings:
+        """How the number of GPUs of a run is found."""
+        return Settings(tuple(self.WORLD_SIZE_KEYS), self.DEFAULT_WORLD_SIZE, self.ACCELERATOR_KEY)
 
     def _globs(self) -> tuple[str, ...]:
         if isinstance(self.DYNAMIC_HEADERS, bool):

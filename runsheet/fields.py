@@ -6,12 +6,14 @@ Pure.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from runsheet import cells
 from runsheet.model import Cell, Run
+from runsheet.reports.usage import Settings, usage
 
 CONFIG = "config."
 SUMMARY = "summary."
@@ -55,6 +57,15 @@ BUILTIN: Mapping[str, Callable[[Run], Cell]] = {
 }
 """The keys that every run has, and how each is read. `runtime` is in seconds."""
 
+COMPUTED = ("gpus", "runtime_hours", "gpu_hours")
+"""Built-in keys whose values take some work, see `used`: they are there only when one of them is listed."""
+
+BUILTIN_KEYS = (*BUILTIN, *COMPUTED)
+"""All built-in keys."""
+
+DECIMALS = 4
+"""Of hours: a third of a second."""
+
 DATES = frozenset({"_timestamp", "created_at"})
 """Built-in keys whose values are dates."""
 
@@ -71,6 +82,17 @@ def values(run: Run, names: Mapping[str, str]) -> Values:
     _leaves(CONFIG, run.config, found)
     _leaves(SUMMARY, run.summary, found)
     return found
+
+
+def used(run: Run, settings: Settings, now: datetime) -> Values:
+    """The cells of COMPUTED. A run that goes on shows its hours so far; one on CPUs has no GPUs. Where nobody
+    knows how many there were, neither they nor GPU-hours are shown."""
+    found = usage(run, settings, now)
+    values: Values = {"runtime_hours": round(found.hours, DECIMALS)} if found.end or found.seconds else {}
+    if found.cpu or found.gpus is not None:
+        values["gpus"] = 0 if found.cpu else found.gpus
+        values["gpu_hours"] = round(found.gpu_hours, DECIMALS)
+    return values
 
 
 def _leaves(prefix: str, mapping: Mapping[Any, Any], found: Values) -> None:

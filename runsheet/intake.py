@@ -78,9 +78,10 @@ class Intake:
         resumed = bool(end) and not (bare.settled and end.startswith(bare.stamp))
         return resumed or book.base(scope, run_id) is not None
 
-    def spooled(self, bare: Candidate) -> Candidate | None:
-        """The candidate with the values that an earlier tick has left, if the run has not changed since."""
-        if self._spool.earlier.get(bare.run_id) != bare.stamp:
+    def spooled(self, bare: Candidate, run: Run) -> Candidate | None:
+        """The candidate with the values that an earlier tick has left, if the run has not changed since, as
+        far as a light run tells."""
+        if self._spool.earlier.get(bare.run_id) != _standing(run):
             return None
         if not bare.refused:
             self.part.seen.add(self._spool.load(bare.run_id))
@@ -96,6 +97,8 @@ class Intake:
             return None
         try:
             values = fields.values(run, rules.names)
+            if rules.usage:
+                values |= fields.used(run, rules.usage, self._now)
         except Exception as error:  # reported as a skip, the cause is in the log
             log.debug("run %s", run.id, exc_info=True)
             part.skips.append(Skip(f"run {run.id}", f"its values cannot be shown ({type(error).__name__})"))
@@ -110,6 +113,11 @@ class Intake:
         done = settled(run, self._now, rules.settle_hours)
         # In live tables a run that has its row already is followed, whatever STATES says.
         candidate = Candidate(run.scope, run_id, values, done, stamp, reason)
-        if self._spool.add(run_id, stamp, values):
+        if self._spool.add(run_id, _standing(run), values):
             candidate = replace(candidate, values=None, shelf=self._spool.load)
         return candidate
+
+
+def _standing(run: Run) -> str:
+    """How a run stands, and how it is called: people rename runs that have settled."""
+    return f"{live.stamp(run)} {cells.text(run.name)}"

@@ -284,6 +284,13 @@ class Plan:
     watermarks: tuple[str, ...] | None = None
 
     @property
+    def only_marks(self) -> bool:
+        """True when it would write watermarks, which only save time, and nothing else."""
+        structure = self.new or self.adopted or self.dropped or self.shape.moved
+        written = self.rows or self.changes or self.notes or self.closing
+        return self.watermarks is not None and not (structure or written)
+
+    @property
     def nothing(self) -> bool:
         """True when applying the plan would write nothing."""
         structure = self.new or self.adopted or self.dropped or self.shape.moved

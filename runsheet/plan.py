@@ -227,7 +227,7 @@ class Planner:
             after=max((row.index for row in self._rows), default=0),
             changes=tuple(changes),
             notes=tuple(notes),
-            closing=(ledger.DONE,) if whole and not self._book.complete else (),
+            closing=(ledger.DONE,) if whole and not (self._book.complete or self._missed) else (),
             tick=tick,
             dated=bool(self._shape.owned) and not self._book.zone,
         )

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from runsheet import live, watermark
+from runsheet import fields, live, watermark
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
 from runsheet.intake import Intake, Part
@@ -86,7 +86,8 @@ def pull(
     """Runs of all projects. A project that fails is noted; what it gave is dropped, since its runs are
     complete only together (columns are chosen over all of them)."""
     projects = source.projects()
-    spools = Spools(before.cache, watermark.digest([str(sorted(rules.names.items()))]))
+    shown = [str(sorted(rules.names.items())), str(rules.usage or ""), f"{query.machine} {query.gpus}"]
+    spools = Spools(before.cache, watermark.digest(shown))
     pulled = Pulled(projects=len(projects), spools=spools)
     puller = _Puller(source, rules, query, clock, _Counter(progress), before, spools)
     try:
@@ -214,7 +215,9 @@ class _Puller:
         self._clock.check()
         if glance.error:
             return glance.error
-        if glance.recent and glance.quiet:
+        if glance.mark and glance.recent and glance.quiet:
+            with self._lock:
+                self.since[glance.mark.key] = glance.mark
             return self._quiet(glance.recent)
         try:
             return self._part(project, glance)
@@ -228,6 +231,8 @@ class _Puller:
         scope = source.scope(project)
         spool = self._spool(scope)
         try:
+            if self.book and self._is_new_header(self.book):
+                return self._whole(project, spool)
             if self.book and (glance.recent or self.book.ids.get(scope)):
                 return self._light(source, project, glance, spool)
             if spool.earlier:
@@ -238,6 +243,11 @@ class _Puller:
             spool.keep()
             raise
         return self._whole(project, spool)
+
+    def _is_new_header(self, book: Ledger) -> bool:
+        """Whether a fixed header has no column yet: which path it means is for all runs to tell."""
+        keys = {header.key for header in self._rules.choice.fixed}.difference(fields.BUILTIN_KEYS)
+        return not keys <= book.columns.keys()
 
     def _quiet(self, recent: Recent) -> Part:
         """What a project without news gives: counts."""
@@ -256,6 +266,7 @@ class _Puller:
             for item in self._source.runs(project, self._query):
                 if isinstance(item, Skip):
                     intake.skip(item)
+                    gauge.pass_over(item.count)
                     continue
                 part.count += 1
                 self._measure(gauge, item)
@@ -275,7 +286,7 @@ class _Puller:
         gauge, intake = Gauge(), Intake(self._rules, self._now, spool, self.book)
         chosen: dict[str, Candidate] = {}
         wanted: list[str] = []
-        for run in self._listed(source, project, glance, intake):
+        for run in self._listed(source, project, glance, intake, gauge):
             intake.part.count += 1
             self._measure(gauge, run)
             if (bare := intake.bare(run)) is None:
@@ -283,12 +294,12 @@ class _Puller:
             chosen[bare.run_id] = bare
             if not intake.has_news(bare):
                 continue
-            if found := intake.spooled(bare):
+            if found := intake.spooled(bare, run):
                 chosen[bare.run_id] = found
                 self._progress()
             else:
                 wanted.append(run.id)
-        self._pick(source, project, wanted, chosen, intake)
+        self._pick(source, project, wanted, chosen, intake, gauge)
         part, recent = intake.part, glance.recent
         part.candidates = list(chosen.values())
         part.total = recent.total or part.count if recent else part.count
@@ -298,7 +309,9 @@ class _Puller:
             self._note(gauge.mark(key, self._now, last=last, total=total), last)
         return part
 
-    def _listed(self, source: Watched, project: str, glance: _Glance, intake: Intake) -> Iterator[Run]:
+    def _listed(
+        self, source: Watched, project: str, glance: _Glance, intake: Intake, gauge: Gauge
+    ) -> Iterator[Run]:
         """The light runs, the oldest first; those above the watermark, if they are known."""
         if glance.recent:
             yield from sorted(glance.recent.runs, key=lambda run: run.created or _NEVER)
@@ -306,6 +319,7 @@ class _Puller:
         for item in source.listed(project, self._query):
             if isinstance(item, Skip):
                 intake.skip(item)
+                gauge.pass_over(item.count)
             else:
                 yield item
 
@@ -316,6 +330,7 @@ class _Puller:
         wanted: Sequence[str],
         chosen: dict[str, Candidate],
         intake: Intake,
+        gauge: Gauge,
     ) -> None:
         """Put whole runs in the places of bare ones. Those that do not come are gone."""
         missing = set(wanted)
@@ -329,6 +344,7 @@ class _Puller:
                 missing.discard(item.id)
         for run_id in missing:
             chosen.pop(run_id, None)
+            gauge.drop(run_id)
 
     def _note(self, mark: Watermark, since: Watermark | None = None) -> None:
         """Remember the watermark of a listing, of what is new `since` another. It is worth a write of its own

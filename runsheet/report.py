@@ -23,8 +23,10 @@ class Report:
     near; `failed`: projects that could not be listed, with the cause; `seconds`: wall time; `quiet`: nothing
     was new, so that no more was looked at. `planned` is set in a dry run only, `stop` with it: why the tick
     would not write.
+    `name` is that of a report in the sheet (`seen`: its rows), "" where the rows are runs.
     """
 
+    name: str = ""
     seen: int = 0
     total: int = 0
     added_ids: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ class Report:
 
     def line(self) -> str:
         """The tick in one line."""
-        parts = [f"{self._seen()} seen", self._added()]
+        parts = [self._seen(), self._added()]
         if self.updated_ids or (self.planned and self.planned.changes):
             parts.append(self._updated())
         if self.kept:
@@ -86,12 +88,12 @@ class Report:
 
     def added_line(self) -> str:
         """The ids of new rows."""
-        return f"added: {some(self.added_ids)}"
+        return self._named(f"added: {some(self.added_ids)}")
 
     def remarks(self) -> list[str]:
         """Lines for a person, each about something that this tick met."""
         lines = []
-        if not (self.seen or self.total or self.failed or self.skips):
+        if not (self.name or self.seen or self.total or self.failed or self.skips):
             lines.append("no run was found: check the project or directory, --user_name and FILTERS")
         if self.over:
             lines.append("the worksheet was found empty: it starts over with all runs")
@@ -118,7 +120,7 @@ class Report:
         if self.doubles:
             ids = ", ".join(self.doubles)
             lines.append(f"ids in more than one row of the sheet: {ids} (the upper row is the sync's)")
-        return [*lines, *self.notices]
+        return [*map(self._named, (*lines, *self.notices))]
 
     def plan_lines(self) -> list[str]:
         """What a dry run would write: new columns, then a line for each row, new or changed."""
@@ -134,10 +136,15 @@ class Report:
             lines.append(f"row {change.row.run_id}: {shown}"[:300])
         return lines
 
+    def _named(self, text: str) -> str:
+        return f"{self.name}: {text}" if self.name else text
+
     def _seen(self) -> str:
+        if self.name:
+            return self._named(count(self.seen, "row"))
         if self.total > self.seen:
-            return f"{self.seen:,} of {count(self.total, 'run')}"
-        return count(self.seen, "run")
+            return f"{self.seen:,} of {count(self.total, 'run')} seen"
+        return f"{count(self.seen, 'run')} seen"
 
     def _added(self) -> str:
         if self.planned is not None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from runsheet.columns import Choice
 from runsheet.fields import Values
 from runsheet.model import SETTLED_STATES, Run, Scope
+from runsheet.reports.usage import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Rules:
 
     `states`: only these, empty for all. `users`: only runs of these, empty for all.
     `names`: user name to the name shown. `live`: runs get a row when they start, which follows them.
+    `usage`: how the columns of fields.COMPUTED are computed, None where there is none of them.
     """
 
     choice: Choice
@@ -23,6 +25,7 @@ class Rules:
     names: Mapping[str, str] = field(default_factory=dict)
     settle_hours: float = 24.0
     live: bool = False
+    usage: Settings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -32,8 +31,9 @@ FEW = 2_000
 COMMIT = 1_000
 """After so many runs the file is brought up to date: what comes later is lost when the process dies."""
 
-KEPT_SECONDS = 7 * 24 * 3600.0
-"""A file that nobody came back for is deleted after this time."""
+KEPT_SECONDS = 24 * 3600.0
+"""A file that nobody came back for is deleted after this time: names, tags and notes of a run change without
+a sign of life."""
 
 FORM = 1
 """Raised when what is written changes its meaning: older files are not read then."""
@@ -62,6 +62,7 @@ class Spool:
         self._layouts: dict[tuple[str, ...], int] = {}
         self._paths: dict[int, list[str]] = {}
         self._fresh = 0
+        self._torn = False
         self.earlier: Mapping[str, str] = {}
         if path is not None and path.exists():
             self._open(path)
@@ -75,8 +76,9 @@ class Spool:
             self._held[run_id] = stamp, values
             if len(self._held) <= FEW or not self._open(self._path):
                 return False
-            for held, (how, cells) in self._held.items():
-                self._write(held, how, cells)
+            with self._reported():
+                for held, (how, cells) in self._held.items():
+                    self._write(held, how, cells)
             self._held.clear()
             return False
         with self._reported():
@@ -96,9 +98,13 @@ class Spool:
         if found is None:
             raise KeyError(run_id)
         layout, data = found
-        cells = json.loads(data)
-        paths = self._paths[layout] if layout else cells.pop()
-        return dict(zip(paths, map(_cell, cells), strict=True))
+        try:
+            cells = json.loads(data)
+            paths = self._paths[layout] if layout else cells.pop()
+            return dict(zip(paths, map(_cell, cells), strict=True))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self._torn = True
+            raise ServiceError(f"{self._path} is torn and is made anew by the next tick") from error
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
@@ -106,6 +112,9 @@ class Spool:
         try:
             yield
         except sqlite3.Error as error:
+            if not isinstance(error, sqlite3.OperationalError) or "decode" in str(error):
+                self._torn = True
+                raise ServiceError(f"{self._path} is torn and is made anew by the next tick") from error
             raise ServiceError(
                 f"the runs that were pulled cannot be kept in {self._path} ({error}): make room there, or "
                 "name another folder in RUNSHEET_CACHE_DIR"
@@ -119,6 +128,8 @@ class Spool:
                 self._file.commit()
                 self._file.close()
             self._file = None
+            if self._torn and self._path is not None:
+                self._path.unlink(missing_ok=True)
 
     def done(self) -> None:
         """Close the file and delete it."""
@@ -132,7 +143,7 @@ class Spool:
         possible: another process has it, the disk is full."""
         for _ in range(2):
             try:
-                self._file = _connect(path)
+                self._file = connect(path, _TABLES)
                 self._load_earlier()
                 return True
             except sqlite3.OperationalError as error:
@@ -196,7 +207,7 @@ class Spools:
         self._rules = rules
         self._open: list[Spool] = []
         if folder is not None:
-            self._folder = folder if _prepare(folder) else None
+            self._folder = folder if prepare(folder, "*.spool*") else None
 
     def spool(self, scope: Scope) -> Spool:
         """The spool of a project, with what an earlier tick left in it."""
@@ -222,14 +233,13 @@ def folder(environ: Mapping[str, str]) -> Path:
     """Where files go: RUNSHEET_CACHE_DIR, else the user's folder for such things."""
     if named := environ.get("RUNSHEET_CACHE_DIR"):
         return Path(named)
-    caches = environ.get("XDG_CACHE_HOME") or str(
-        Path(environ.get("HOME") or tempfile.gettempdir()) / ".cache"
-    )
-    return Path(caches) / "runsheet"
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path.home() may raise
+    return Path(environ.get("XDG_CACHE_HOME") or Path(home) / ".cache") / "runsheet"
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """The file, for this process alone. What is in runs is nobody else's business: only the owner reads it.
+def connect(path: Path, tables: str) -> sqlite3.Connection:
+    """The file with these tables, for this process alone. What is in runs is nobody else's business: only the
+    owner reads it.
 
     `check_same_thread`: a thread pulls a project, and when it has ended, the main one plans.
     """
@@ -240,18 +250,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         file.execute("PRAGMA synchronous = OFF")  # A file that a power cut has torn is made anew.
         file.execute("BEGIN EXCLUSIVE")
         file.commit()
-        file.executescript(_TABLES)
+        file.executescript(tables)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def _prepare(path: Path) -> bool:
-    """Make the folder and remove what nobody came back for. False if nothing can be written there."""
+def prepare(path: Path, pattern: str) -> bool:
+    """Make the folder and remove files that nobody came back for. False if nothing can be written there."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in _abandoned(path):
+        if path.stat().st_uid != os.getuid():
+            return False  # What another user can read or put there is not for our runs.
+        for old in _abandoned(path, pattern):
             old.unlink(missing_ok=True)
         return os.access(path, os.W_OK | os.X_OK)
     except OSError as error:
@@ -259,8 +271,8 @@ def _prepare(path: Path) -> bool:
         return False
 
 
-def _abandoned(path: Path) -> Iterator[Path]:
-    for file in path.glob("*.spool*"):
+def _abandoned(path: Path, pattern: str) -> Iterator[Path]:
+    for file in path.glob(pattern):
         if time.time() - file.stat().st_mtime > KEPT_SECONDS:
             yield file
 

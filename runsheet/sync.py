@@ -19,7 +19,7 @@ from runsheet import columns, journal, ledger, plan, watermark, withdraw
 from runsheet.backup import Backups
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination, Overtaken, RowsRefused
-from runsheet.errors import Changed, SafetyStop, ServiceError, Unanswered
+from runsheet.errors import Changed, SafetyStop, ServiceError, SheetError, Unanswered
 from runsheet.ledger import Ledger
 from runsheet.model import Cells, Content, Placed, Plan, Scope, Shape, Skip, Written
 from runsheet.plan import Decision, Planner
@@ -147,9 +147,9 @@ class _Writing:
     def before(self) -> Before:
         """What the sheet tells before runs are pulled: also whether it is there."""
         shape = self._still(self._destination.read)
-        self._early = _Early(shape)
+        self._early = _Early(shape, at=self._clock.monotonic())
         mode, stands = self._mode, bool(shape.owned) and not (shape.empty or shape.hollow)
-        columns_now = watermark.of_columns(owned.key for owned in shape.owned)
+        columns_now = watermark.of_columns(f"{owned.key} {owned.title}" for owned in shape.owned)
         return Before(
             watermark.read(shape.watermarks),
             self._book if stands else None,
@@ -189,6 +189,8 @@ class _Writing:
             return Decision(Plan(early.shape, Content()))
         if early and self._clock.monotonic() - early.at > FRESH:
             early = None
+        if early and not (early.shape.owned or early.shape.empty):
+            early = None  # No mark guards a tab that is not ours yet, and people work in it.
         work = self.decide if self._mode.dry_run else self.run
         return work(early, pulled.candidates, whole=True)
 
@@ -210,8 +212,14 @@ class _Writing:
         if self._overtaken:
             self._withdraw(self._overtaken)
             return self.decide(None, candidates, whole=whole)
-        decision = planner.decide(cells, self._tick, whole=whole and not self._pulled.failed)
+        decision = planner.decide(cells, self._tick, whole=whole and self._is_all(shape))
         return self._marked(decision) if whole else decision
+
+    def _is_all(self, shape: Shape) -> bool:
+        """Whether the candidates are all there are, with those that had their rows when the watermarks were
+        written: not where somebody has cleared the table since."""
+        now, pulled = watermark.read(shape.watermarks), self._pulled
+        return not pulled.failed and all(now.get(key) == since for key, since in pulled.since.items())
 
     def _marked(self, decision: Decision) -> Decision:
         """The decision with the watermarks that hold once it is carried out."""
@@ -222,7 +230,7 @@ class _Writing:
         now = watermark.read(shape.watermarks)
         moved = {key for key, since in pulled.since.items() if now.get(key) != since}
         fresh = {key: mark for key, mark in pulled.watermarks.items() if key not in moved}
-        keys = [column.key for column in decision.plan.columns]
+        keys = [f"{column.key} {column.title}" for column in decision.plan.columns]
         marks = watermark.merged(shape.watermarks, fresh, keys)
         if not marks or (marks == shape.watermarks and not shape.touched):
             return decision
@@ -305,13 +313,14 @@ class _Writing:
         """Before a write: stop if that would be far out of the ordinary; save the sheet."""
         if decision.plan.nothing:
             return
+        marks = decision.plan.only_marks
         if decision.stop and not self._mode.accept_changes:
             raise SafetyStop(
                 f"safety stop: {decision.stop}. Nothing was written. Look whether that is meant; "
                 "--accept_changes lets it through once"
             )
         backups = self._mode.backups
-        if backups and (done := backups.before_write(self._destination, decision.plan.shape)):
+        if backups and not marks and (done := backups.before_write(self._destination, decision.plan.shape)):
             log.info("%s", done)
 
     def _put_right(self, mending: Plan) -> None:
@@ -332,9 +341,14 @@ class _Writing:
     def _batches(self, decided: Plan) -> Iterator[Written]:
         if decided.nothing:
             return
-        for part in self._destination.apply(decided):
-            yield part
-            self._clock.check()
+        try:
+            for part in self._destination.apply(decided):
+                yield part
+                self._clock.check()
+        except (SheetError, ServiceError) as error:
+            if not decided.only_marks or isinstance(error, (Changed, Unanswered)):
+                raise
+            log.info("how far runs were listed is not written down: %s", error)
 
     def _count(self, rows: "Sequence[Who]", changes: "Sequence[Who]") -> None:
         self.added += [run_id for _, run_id in rows]

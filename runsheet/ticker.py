@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ import click
 
 from runsheet import backends, config, health, spool, sync
 from runsheet.clock import Clock
-from runsheet.errors import ServiceError
+from runsheet.errors import RunsheetError, ServiceError, Stopped
 from runsheet.model import Skip
 from runsheet.pull import Progress
 from runsheet.report import Report
-from runsheet.sources.base import Query
+from runsheet.reports.gather import Recall
+from runsheet.reports.keeper import Keeper, Wish
+from runsheet.reports.live_table import TABLES
+from runsheet.sources.base import Query, Source, Watched
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +89,15 @@ class Ticker:
         self._told: set[Skip] = set()
         self._memo: dict[str, Any] = {}
         self._listed = False
+        self._keeper = Keeper(spool.folder(os.environ), clock)
+        self._reported: dict[str, config.Config] = {}
 
     def __call__(self) -> None:
         """A tick of the daemon: its outcome also goes to the health file."""
         good = False
         try:
             self.once(full=not self._listed)
-            self._listed = good = True
+            good = True
         finally:
             if path := os.environ.get(health.VARIABLE):
                 health.note(path, self._clock.now(), self._minutes, good=good)
@@ -105,33 +110,64 @@ class Ticker:
 
     def once(self, *, dry_run: bool = False, full: bool = False) -> None:
         """One tick; `full`: all runs are listed, whenever that was done last. Raises RunsheetError when it
-        failed, also if only some projects did."""
+        failed, also if only some projects did, or a report."""
         settings = self._place.load()
         setup = self._place.setup(settings, self._clock, self._memo)
         machine = any(header.key == "host" for header in settings.headers)
         # W&B compares user names exactly, people do not.
         users = tuple(dict.fromkeys(name for user in self._users for name in (user, user.lower())))
-        query = Query(users, settings.FILTERS, machine)
-        with (
-            closing(backends.destination(setup)) as destination,
-            closing(backends.source(setup)) as source,
-            _progress() as progress,
-        ):
-            rules = settings.rules(self._users)
-            mode = sync.Mode(
-                dry_run,
-                self._accept_changes,
-                backends.backups(setup),
-                full,
-                settings.FULL_LISTING_HOURS,
-                spool.folder(os.environ),
-            )
-            report = sync.tick(source, destination, rules, query, self._clock, mode=mode, progress=progress)
-        self._accept_changes = False
-        self._tell(report)
-        if report.failed:
-            names = ", ".join(report.failed)
-            raise ServiceError(f"{len(report.failed)} of the projects could not be listed: {names}")
+        rules = settings.rules(self._users)
+        mode = sync.Mode(
+            dry_run,
+            self._accept_changes,
+            backends.backups(setup),
+            full,
+            settings.FULL_LISTING_HOURS,
+            spool.folder(os.environ),
+        )
+        with closing(backends.destination(setup)) as destination, closing(self._source(setup)) as source:
+            gpus = rules.usage is not None or isinstance(source, Recall)
+            query = Query(users, settings.FILTERS, machine, gpus)
+            with _progress() as progress:
+                report = sync.tick(
+                    source, destination, rules, query, self._clock, mode=mode, progress=progress
+                )
+            self._accept_changes = False
+            self._tell(report)
+            self._listed = True
+            problems = [*_problems(report), *self._reports(setup, source, report, mode)]
+        if problems:
+            raise ServiceError("; ".join(problems))
+
+    def _source(self, setup: backends.Setup) -> Source:
+        """The source; one that reads all runs each time does so once, for the tick and its reports."""
+        source = backends.source(setup)
+        if self._users or not setup.config.REPORTS or isinstance(source, Watched):
+            return source
+        return Recall(source, setup.config.usage)
+
+    def _reports(self, setup: backends.Setup, source: Source, runs: Report, mode: sync.Mode) -> Iterator[str]:
+        """Bring the reports up to date, unless there is nothing new for them. Yields why one could not be
+        made: then that one is left as it is."""
+        settings = setup.config
+        for name in settings.REPORTS:
+            if runs.failed:
+                log.error("%s: left as it is, since not all projects could be listed", name)
+                continue
+            if runs.quiet and self._reported.get(name) == settings:
+                continue
+            wish = Wish(TABLES[name], settings.usage, settings.FILTERS, settings.NAME)
+            self._reported.pop(name, None)
+            try:
+                with closing(backends.destination(replace(setup, worksheet=name))) as destination:
+                    self._tell(self._keeper.make(wish, source, destination, mode))
+            except Stopped:
+                raise
+            except RunsheetError as error:
+                log.debug("%s", name, exc_info=True)
+                yield f"the report {name} could not be made: {error}"
+            else:
+                self._reported |= {} if mode.dry_run else {name: settings}
 
     def _tell(self, report: Report) -> None:
         for skip in report.skips:
@@ -148,6 +184,12 @@ class Ticker:
         if report.added:
             log.info("%s", report.added_line())
         log.info("%s", report.line())
+
+
+def _problems(report: Report) -> Iterator[str]:
+    """Why a tick failed although rows were written."""
+    if report.failed:
+        yield f"{len(report.failed)} of the projects could not be listed: {', '.join(report.failed)}"
 
 
 @contextmanager

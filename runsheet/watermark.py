@@ -33,7 +33,7 @@ SECOND = timedelta(seconds=1)
 LEAST = datetime(1970, 1, 3, tzinfo=UTC)
 """The floor where nothing is known."""
 
-CHARS = 4_000
+CHARS = 12_000
 """Room for all watermarks of a table; the oldest have to go. One takes about a hundred."""
 
 Key = tuple[Scope, str]
@@ -87,6 +87,14 @@ class Gauge:
             heapq.heappush(self._newest, entry)
         else:
             heapq.heappushpop(self._newest, entry)
+
+    def pass_over(self, count: int) -> None:
+        """Count runs that were listed, and could not be read."""
+        self._listed += count
+
+    def drop(self, run_id: str) -> None:
+        """A run does not qualify after all, or is gone: it does not count as one that has its row."""
+        self._newest = [(at, name, "" if name == run_id else text) for at, name, text in self._newest]
 
     def above(self, floor: datetime) -> str:
         """The digest of the runs above a floor."""

@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 a tick failed (with --once), 2 usage or configuration.
 options   flags that commands share; errors become a sentence and an exit code
 sync      the sync, once or as a daemon
 upkeep    doctor, forget, history, undo, health
+gpu_hours what the runs of projects used
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from runsheet import __version__
-from runsheet.cli import sync, upkeep
+from runsheet.cli import gpu_hours, sync, upkeep
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -46,5 +47,6 @@ for command in (
     upkeep.history_command,
     upkeep.undo_command,
     upkeep.health_command,
+    gpu_hours.gpu_hours_command,
 ):
     commands.add_command(command)

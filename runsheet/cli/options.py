@@ -32,7 +32,9 @@ PLACE = (
         "--project", multiple=True, metavar="ENTITY/PROJECT", help="Only this W&B project; repeatable."
     ),
     click.option("--host", default="", metavar="URL", help="A W&B server of your own."),
-    click.option("--source", default="", metavar="NAME", help="wandb (default) or folders[:DIR]."),
+    click.option(
+        "--source", default="", metavar="NAME", help="wandb (default), folders[:DIR] or export:FILE."
+    ),
     click.option("--destination", default="", metavar="NAME", help="gsheet (default) or xlsx[:FILE]."),
 )
 """The flags that say from where to where: the fields of Place."""

@@ -49,6 +49,15 @@ def test_the_plain_one_is_not_watched() -> None:
     assert not isinstance(MemorySource({}), Watched)
 
 
+def test_light_runs_are_timed_by_nothing() -> None:
+    """Nor do they tell of GPUs: what a service lists cheaply does not."""
+    runs = [replace(run, runtime=5.0, timed=True, gpus=8) for run in made("a", 2)]
+    light = [*WatchedMemorySource({"a": runs}).listed("a", Query())]
+    assert [(run.runtime, run.timed, run.gpus) for run in light if isinstance(run, Run)] == [
+        (None, False, None)
+    ] * 2
+
+
 @pytest.mark.parametrize(
     ("count", "recent", "whole"),
     [(0, 1, 1), (500, 1, 1), (501, 2, 1), (1001, 3, 2), (2000, 4, 2), (5001, 11, 6), (9000, 11, 9)],

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from runsheet.model import Run as Found
 from runsheet.model import Scope
 from runsheet.sources.base import Query, Source
 from runsheet.sources.wandb_api import WandbSource, session
+from runsheet.sources.wandb_api import entity as wandb_entity
 from tests.contract.source_contract import QuickClock, SourceContract, split
 from tests.support.wandb import Fault, Run, User, WandbServer
 from tests.support.wandb.fixtures import Make, clock, make, server, shared
@@ -109,6 +111,7 @@ class TestRuns:
                 created=datetime(2024, 5, 1, 10, tzinfo=UTC),
                 heartbeat=datetime(2024, 5, 1, 10, 0, 30, 500000, tzinfo=UTC),
                 runtime=12.0,
+                timed=True,
                 user="ann",
                 tags=("x", "ü"),
                 group="g",
@@ -182,7 +185,7 @@ class TestRuns:
         server.add_runs("team", "proj", 1)
         only(make())
         text = server.requests[-1].query
-        assert not {"historyKeys", "systemMetrics", "host"} & {*text.split()}
+        assert not {"historyKeys", "systemMetrics", "host", "runInfo"} & {*text.split()}
 
     def test_the_machine_is_told_when_asked(self, server: WandbServer, make: Make) -> None:
         server.add_runs("team", "proj", 1)
@@ -200,6 +203,60 @@ class TestRuns:
             assert len(ids(source, machine=True)) == 3
             assert old.count(OURS) == 3
 
+    def test_the_number_of_gpus_is_told_when_asked(self, server: WandbServer, make: Make) -> None:
+        server.add_runs("team", "proj", 1, gpu_count=8)
+        source = make()
+        assert only(source).gpus is None
+        assert only(source, gpus=True).gpus == 8
+        assert only(source, gpus=True, machine=True) == replace(only(source, gpus=True), machine="node0")
+        assert server.count(OURS) == 4
+
+    @pytest.mark.parametrize(
+        ("without", "machine", "gpus", "more"),
+        [
+            (("Run.runInfo",), "node0", None, 1),
+            (("RunInfo.gpuCount",), "node0", None, 1),
+            (("Run.host",), "", 4, 1),
+            (("Run.host", "Run.runInfo"), "", None, 1),
+        ],
+        ids=str,
+    )
+    def test_a_server_that_does_not_know_a_field_still_tells_the_others(
+        self, make: Make, without: tuple[str, ...], machine: str, gpus: int | None, more: int
+    ) -> None:
+        """It is asked once more, by this source once."""
+        with WandbServer(without=without) as old:
+            old.add_runs("team", "proj", 3, gpu_count=4, host="node0")
+            source = make(host=old.url)
+            for before in (more, 0):
+                runs, skips = split(source.runs("team/proj", Query(machine=True, gpus=True)))
+                assert ({run.machine for run in runs}, {run.gpus for run in runs}) == ({machine}, {gpus})
+                assert (len(runs), skips) == (3, [])
+                assert old.count(OURS) == 1 + before
+                old.requests.clear()
+
+    def test_a_server_that_names_no_field_is_asked_for_less_and_less(
+        self, server: WandbServer, make: Make
+    ) -> None:
+        server.add_runs("team", "proj", 3, gpu_count=4)
+        source = make()
+        server.fail(Fault.http(400, "bad request"), query="gpuCount", times=None)
+        assert len(ids(source, machine=True, gpus=True)) == 3
+        assert server.count(OURS) == 2
+        runs, _ = split(source.runs("team/proj", Query(machine=True, gpus=True)))
+        assert ({run.machine for run in runs}, {run.gpus for run in runs}) == (
+            {f"node{n}" for n in range(3)},
+            {None},
+        )
+        assert server.count(OURS) == 3
+
+    def test_light_runs_are_timed_by_nothing(self, server: WandbServer, make: Make) -> None:
+        server.add_runs("team", "proj", 2)
+        source = make()
+        whole, _ = split(source.runs("team/proj", Query()))
+        light, _ = split(source.listed("team/proj", Query()))
+        assert [run.timed for run in whole + light] == [True, True, False, False]
+
     def test_users_and_filters_are_left_to_the_server(self, server: WandbServer, make: Make) -> None:
         server.add_runs("team", "proj", 6)
         server.add_runs("team", "proj", 6, user=User("bob"))
@@ -213,6 +270,68 @@ class TestRuns:
         server.add_runs("team", "proj", 2)
         with pytest.raises(ServiceError, match="unknown filter field 'colour'"):
             ids(make(), filters={"colour": "red"})
+
+
+class TestProjects:
+    """All projects of an entity."""
+
+    def test_each_once_in_alphabetical_order(self, server: WandbServer, make: Make) -> None:
+        for name in ("b", "a c", "hidden"):
+            server.project("team", name)
+        server.project("other", "d")
+        server.project("team", "hidden").hidden = True
+        source = make()
+        assert source.all_projects("team") == ("team/a c", "team/b")
+        assert source.all_projects("other") == ("other/d",)
+        assert source.requests == server.count() == 3
+
+    def test_hundreds_come_in_pages(self, server: WandbServer, make: Make) -> None:
+        expected = [f"team/p{number:03}" for number in range(450)]
+        for path in expected:
+            server.project(*path.split("/"))
+        source = make()
+        assert [*source.all_projects("team")] == expected
+        assert source.requests == server.count() == 4
+
+    @pytest.mark.parametrize("entity", ["nobody", "team"])
+    @pytest.mark.parametrize("way", ["ours", "documented"])
+    def test_none_to_see(self, server: WandbServer, make: Make, entity: str, way: str) -> None:
+        """Of an entity that is unknown, or that has none."""
+        if way == "documented":
+            server.fail(Fault.http(400), query="RunsheetProjects", times=None)
+        with pytest.raises(NotFound, match=f"no project of {entity} "):
+            make().all_projects(entity)
+
+    def test_by_the_documented_way(
+        self, server: WandbServer, make: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        expected = [f"team/p{number:03}" for number in range(450)]
+        for path in expected:
+            server.project(*path.split("/"))
+        server.fail(Fault.errors("Cannot query field 'models'", status=400), query="RunsheetProjects")
+        source = make()
+        assert [*source.all_projects("team")] == expected
+        assert source.requests == server.count() == 5
+        assert "documented way" in caplog.text
+
+    def test_a_failure_is_repeated(self, server: WandbServer, make: Make) -> None:
+        server.project("team", "a")
+        server.fail(Fault.errors("try later"), query="RunsheetProjects")
+        assert make().all_projects("team") == ("team/a",)
+        server.fail(Fault.http(403), query="RunsheetProjects")
+        with pytest.raises(AccessError):
+            make().all_projects("team")
+
+    def test_a_page_that_repeats_ends_it(
+        self, server: WandbServer, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(3):
+            server.project("team", f"p{number}")
+        monkeypatch.setattr(wandb_entity, "PAGE", 1)
+        assert len(make().all_projects("team")) == 3
+        monkeypatch.setattr("tests.support.wandb.server.offset", lambda after: 0)
+        with pytest.raises(ServiceError, match="repeats a page"):
+            make().all_projects("team")
 
 
 class TestCompleteness:

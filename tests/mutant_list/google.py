@@ -154,13 +154,6 @@ GOOGLE_SHEETS = (
         (REQUESTS + "::TestMemo",),
     ),
     Mutant(
-        GSHEET + "document.py",
-        "if self._remembered and title != self._name:",
-        "if False:",
-        "rows go on into a spreadsheet that was renamed",
-        (REQUESTS + "::TestMemo",),
-    ),
-    Mutant(
         "runsheet/pace.py",
         "start = max(now, self._starts[0] + self._seconds) if full else now",
         "start = now",

@@ -1,6 +1,6 @@
 """What is asked for, and what of it is kept."""
 
-from tests.mutant_list.mutant import UNIT, Mutant
+from tests.mutant_list.mutant import CONTRACT, UNIT, Mutant
 
 PULL = (
     Mutant(
@@ -68,7 +68,7 @@ PULL = (
     ),
     Mutant(
         "runsheet/intake.py",
-        "if self._spool.earlier.get(bare.run_id) != bare.stamp:",
+        "if self._spool.earlier.get(bare.run_id) != _standing(run):",
         "if bare.run_id not in self._spool.earlier:",
         "values of an earlier tick are taken for a run that has changed since",
         (UNIT + "test_windows.py",),
@@ -107,5 +107,33 @@ PULL = (
         "pass",
         "two processes write one file",
         (UNIT + "test_spool.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "whole=whole and self._is_all(shape))",
+        "whole=whole)",
+        "a first sync counts as over although the table was cleared while the newest runs were pulled",
+        (CONTRACT + "test_window_attack.py",),
+    ),
+    Mutant(
+        "runsheet/spool.py",
+        "if self._torn and self._path is not None:",
+        "if False:",
+        "a torn spool stops every tick",
+        (CONTRACT + "test_window_attack.py",),
+    ),
+    Mutant(
+        "runsheet/sync.py",
+        "if backups and not marks and",
+        "if backups and",
+        "a tick that writes nothing of a run makes a backup",
+        (CONTRACT + "test_window_attack.py",),
+    ),
+    Mutant(
+        "runsheet/pull.py",
+        "return not keys <= book.columns.keys()",
+        "return False",
+        "a header added later takes its values from whatever runs are new",
+        (CONTRACT + "test_window_attack.py",),
     ),
 )

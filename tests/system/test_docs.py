@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from runsheet import cli, config, health
 from runsheet.errors import ConfigError
-from runsheet.fields import BUILTIN
+from runsheet.fields import BUILTIN_KEYS
 from runsheet.report import Report
 
 ROOT = Path(__file__).parents[2]
@@ -81,10 +81,16 @@ def test_every_flag_has_its_line(page: str) -> None:
 
 @readme
 def test_flags_of_the_other_commands(page: str) -> None:
-    """Each flag of doctor stands in the sentence about it."""
+    """Each flag of doctor stands in the sentence about it; those of gpu-hours have a table."""
     sentence = prose(page).partition("wandb_spreadsheet_sync.py doctor`")[2].partition("\n\n")[0]
     for name, flags in options().items():
-        assert name == "sync" or flags <= set(re.findall(r"--\w+", sentence)), name
+        assert name in ("sync", "gpu-hours") or flags <= set(re.findall(r"--\w+", sentence)), name
+
+
+@readme
+def test_every_flag_of_gpu_hours_has_its_line(page: str) -> None:
+    (rows,) = (table for table in tables(page) if table[0][0].startswith("`--entity"))
+    assert set(first_words(rows)) == options()["gpu-hours"]
 
 
 @readme
@@ -115,7 +121,7 @@ def test_every_key_has_its_line(page: str) -> None:
 
 @readme
 def test_every_built_in_header_has_its_line(page: str) -> None:
-    assert first_words(tables(page)[HEADERS]) == list(BUILTIN)
+    assert first_words(tables(page)[HEADERS]) == list(BUILTIN_KEYS)
 
 
 @readme

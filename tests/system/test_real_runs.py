@@ -200,3 +200,17 @@ def test_nothing_personal_comes_out(listing):
         assert not item.machine
         assert "@" not in (item.user or "")
         assert not {"_wandb", "wandb_version"} & {*item.config, *item.summary}
+
+
+def test_the_number_of_gpus_is_that_of_the_metadata() -> None:
+    """On all folders that tell one, by clients that wrote it as a number, a list, or both."""
+    counts = {}
+    for path in RUNS.rglob("wandb-metadata.json"):
+        place = path.parent.parent if path.parent.name == "files" else path.parent
+        told = json.loads(path.read_text())
+        if number := told.get("gpu_count", len(told.get("gpu_nvidia", told.get("gpu_devices", [])))):
+            counts[place.name.rpartition("-")[2]] = number
+    asked = FolderSource(RUNS, clock=Clock()).runs(str(RUNS), Query(gpus=True))
+    found = {item.id: item.gpus for item in asked if isinstance(item, Run) and item.gpus is not None}
+    assert len(counts) > 60
+    assert found == counts

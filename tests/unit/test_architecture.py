@@ -26,8 +26,10 @@ PURE = (
         "plan",
     ),
     *("repair", "report", "rules", "safety", "shown", "stored", "strays", "watermark", "withdraw"),
+    *("reports.explain", "reports.gpu_hours", "reports.live_table", "reports.tables", "reports.usage"),
 )
 CORE = (*PURE, "backup", "daemon", "forget", "intake", "pull", "retry", "spool", "sync", "undo")
+CORE = (*CORE, "reports.gather", "reports.store")
 NO_IO = {"gsheet.batch", "gsheet.images", "gsheet.marks", "gsheet.removal"}
 """Parts of a backend that send and read nothing."""
 
@@ -185,7 +187,9 @@ HELP = """
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["--help"], ["sync", "--help"]], ids=["import", "--help", "sync --help"]
+    "args",
+    [[], ["--help"], ["sync", "--help"], ["gpu-hours", "--help"]],
+    ids=["import", "--help", "sync --help", "gpu-hours --help"],
 )
 def test_help_loads_no_large_package(args: list[str], tmp_path: Path) -> None:
     """A fresh process shows its help without wandb, gspread, openpyxl or google being loaded."""

@@ -9,6 +9,7 @@ from runsheet import columns
 from runsheet.cells import Mark
 from runsheet.columns import Choice, Header, Seen
 from runsheet.errors import SheetError
+from runsheet.fields import COMPUTED
 from runsheet.model import Owned
 
 
@@ -48,6 +49,8 @@ def new(
 
 RESOLVE = {
     "built-in": ("run_id", ["config.run_id"], "run_id"),
+    "built-in, computed": ("gpus", ["config.gpus"], "gpus"),
+    "config of that name": ("config.gpus", ["config.gpus"], "config.gpus"),
     "path": ("config.lr", ["summary.lr", "config.lr"], "config.lr"),
     "summary before config": ("lr", ["config.lr", "summary.lr"], "summary.lr"),
     "config": ("lr", ["config.lr"], "config.lr"),
@@ -301,3 +304,15 @@ def test_a_persons_column_is_not_taken_for_a_value_of_runs() -> None:
         "summary.val/dice": 2,
         "config.lr": 3,
     }
+
+
+@pytest.mark.parametrize("key", COMPUTED)
+def test_a_value_that_is_called_like_a_computed_key(key: str) -> None:
+    """It keeps its own column, which a title in a sheet means unless the key is listed."""
+    found = seen_paths("run_id", f"config.{key}")
+    assert new(Choice(fixed("run_id")), found)[1] == (key, f"config.{key}")
+    listed = Choice(fixed("run_id", key))
+    computed = seen_paths("run_id", f"config.{key}", key)
+    assert new(listed, computed)[1:] == [(key, key), (f"config.{key}", f"config.{key}")]
+    for choice, path in ((Choice(fixed("run_id")), f"config.{key}"), (listed, key)):
+        assert columns.adopt(["run_id", key], choice, found)[1].column.path == path

@@ -10,6 +10,8 @@ from runsheet import config
 from runsheet.columns import Header
 from runsheet.config import Config, Typed
 from runsheet.errors import ConfigError
+from runsheet.fields import COMPUTED
+from runsheet.reports.usage import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +54,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "fraction": ({"MAX_COLUMNS": 1.5}, "got 1.5"),
     "text for a number": ({"MAX_COLUMNS": "100"}, 'got "100"'),
     "none": ({"MAX_COLUMNS": 0}, "got 0"),
+    "empty key of a world size": ({"WORLD_SIZE_KEYS": ["a", ""]}, 'a list of keys of the config, got ""'),
+    "half a GPU": ({"DEFAULT_WORLD_SIZE": 0.5}, "a whole number from 0 to 1000000, got 0.5"),
+    "less than no GPU": ({"DEFAULT_WORLD_SIZE": -1}, "got -1"),
+    "no key": ({"ACCELERATOR_KEY": None}, "expected a key of the config, got null"),
+    "unknown report": ({"REPORTS": ["gpu-hours"]}, 'out of GPU-hours; there is no report "gpu-hours"'),
+    "a report without a list": ({"REPORTS": "GPU-hours"}, 'got "GPU-hours"'),
+    "a report in the way": (
+        {"REPORTS": ["GPU-hours"], "WORKSHEET": " gpu-HOURS"},
+        "WORKSHEET names the tab GPU-hours, which is the report's",
+    ),
     "no room": ({"MAX_COLUMNS": 1, "FIXED_HEADERS": ["a", "b"]}, "there are 2 fixed headers"),
     "unknown state": ({"STATES": ["Finished"]}, 'got "Finished"'),
     "negative hours": ({"SETTLE_HOURS": -1}, "got -1"),
@@ -261,3 +273,17 @@ def test_missing(content: dict[str, Any], typed: Typed, keys: set[str]) -> None:
     except ConfigError as error:
         found = {problem.key for problem in error.problems}
     assert found == keys
+
+
+def test_gpu_hours_are_computed_only_where_they_are_listed() -> None:
+    """They would cost every run."""
+    assert good(FIXED_HEADERS=["run_id", "config.gpus"], REPORTS=["GPU-hours"]).rules().usage is None
+    settings = Settings(("a/b",), 1, "device")
+    keys = {"WORLD_SIZE_KEYS": ["a/b"], "DEFAULT_WORLD_SIZE": 1, "ACCELERATOR_KEY": "device"}
+    for key in COMPUTED:
+        assert good(FIXED_HEADERS=["run_id", {"Title": key}], **keys).rules().usage == settings
+    assert good().usage == Settings()
+
+
+def test_reports_are_named_once() -> None:
+    assert good(REPORTS=["GPU-hours", "GPU-hours"]).REPORTS == ["GPU-hours"]

@@ -1,12 +1,13 @@
 """A run becomes values by path: every leaf of config and summary once, and nothing is raised."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from runsheet import fields
-from runsheet.fields import KEYS, PATH_CHARS, PREFIXES
+from runsheet.fields import COMPUTED, KEYS, PATH_CHARS, PREFIXES
+from runsheet.reports.usage import Settings
 from tests.support.builders import NOW, run
 
 
@@ -113,3 +114,40 @@ def test_config_cannot_pose_as_a_builtin() -> None:
     """A config key named run_id is `config.run_id`."""
     found = fields.values(run(1, config={"run_id": "fake"}), {})
     assert (found["run_id"], found["config.run_id"]) == ("run0001", "fake")
+
+
+USED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "four GPUs for a day": (
+        {"config": {"dist/world_size": 4}},
+        {"gpus": 4, "runtime_hours": 24.0, "gpu_hours": 96.0},
+    ),
+    "nobody knows how many": ({"config": {}}, {"runtime_hours": 24.0}),
+    "what is said is no number": ({"config": {"world_size": "two"}}, {"runtime_hours": 24.0}),
+    "the machines tell": ({"config": {}, "gpus": 2}, {"gpus": 2, "runtime_hours": 24.0, "gpu_hours": 48.0}),
+    "on CPUs": (
+        {"config": {"dist/accelerator": "cpu", "world_size": 3}},
+        {"gpus": 0, "runtime_hours": 24.0, "gpu_hours": 0.0},
+    ),
+    "so far": (
+        {"state": "running", "runtime": 1800.5, "timed": True, "heartbeat": NOW, "config": {"num_gpus": 1}},
+        {"gpus": 1, "runtime_hours": 0.5001, "gpu_hours": 0.5001},
+    ),
+    "no time at all": (
+        {"created": None, "heartbeat": None, "config": {"num_gpus": 1}},
+        {"gpus": 1, "gpu_hours": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), USED.values(), ids=list(USED))
+def test_what_a_run_used(change: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Empty cells where it is not known; hours so far where the run goes on."""
+    assert fields.used(run(1, **change), Settings(), NOW) == expected
+    assert set(expected) <= set(COMPUTED)
+
+
+def test_time_alone_changes_nothing_of_what_a_run_used() -> None:
+    """Or each tick would write live rows again."""
+    going = run(1, state="running", heartbeat=NOW, config={"num_gpus": 1})
+    later = [fields.used(going, Settings(), NOW + timedelta(days=days)) for days in (0, 1, 100)]
+    assert later[0] == later[1] == later[2]

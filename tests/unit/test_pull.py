@@ -4,17 +4,21 @@ Mutants: a failing project's runs are kept; in live tables waiting runs are drop
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runsheet import live, pull
 from runsheet.errors import NotFound, ServiceError, Stopped, Unreachable
+from runsheet.fields import COMPUTED
 from runsheet.model import Run, Skip
 from runsheet.pull import Pulled
+from runsheet.reports.usage import Settings
 from runsheet.rules import Rules
 from runsheet.sources.base import Query
-from runsheet.sources.memory import MemorySource
+from runsheet.sources.memory import MemorySource, WatchedMemorySource
+from runsheet.spool import FEW
 from tests.support.builders import NOW, FakeClock, rules, run
 
 
@@ -118,3 +122,22 @@ def test_fail(failed: dict[str, ServiceError], kind: type[ServiceError], text: s
 
 def test_nothing_failed() -> None:
     assert pull.fail({}) is None  # type: ignore[func-returns-value]
+
+
+def test_what_runs_used_is_computed_only_where_it_is_shown() -> None:
+    """Also of a run that goes on: its hours so far."""
+    used = going(1, config={"num_gpus": 2})
+    for settings, cells in ((None, (None, None, None)), (Settings(), (2, 48.0, 96.0))):
+        found = pulled(rules(live=True, usage=settings), a=[used]).candidates[0].load()
+        assert tuple(found.get(key) for key in COMPUTED) == cells
+
+
+def test_what_an_interrupted_tick_has_left_lacks_columns_listed_since(tmp_path: Path) -> None:
+    """So it is not taken."""
+    before = pull.Before(cache=tmp_path)
+    source = WatchedMemorySource({"a": [run(number, config={"num_gpus": 2}) for number in range(FEW + 1)]})
+    for settings, hours in ((None, None), (Settings(), 48.0)):
+        wanted = rules(usage=settings)
+        found = pull.pull(source, wanted, Query(), FakeClock(), lambda _: None, before)
+        assert {one.load().get("gpu_hours") for one in found.candidates} == {hours}
+        found.spools.keep()

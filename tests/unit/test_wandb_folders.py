@@ -735,3 +735,79 @@ def test_odd_times_in_the_log(tmp_path, value):
     folder(tmp_path, started(), logged({"_timestamp": value, "_runtime": value}), name=NAME)
     run = only(tmp_path)
     assert (run.heartbeat, run.runtime) == (datetime.fromtimestamp(START, UTC), None)
+
+
+# Number of GPUs, and whose clock
+
+
+DEVICES = [{"name": "NVIDIA A100"}] * 3
+
+
+@pytest.mark.parametrize(
+    ("metadata", "gpus"),
+    [
+        ({"gpu": "NVIDIA A100", "gpu_count": 4}, 4),
+        ({"gpu_count": 4, "gpu_nvidia": DEVICES}, 4),
+        ({"gpu_nvidia": DEVICES}, 3),
+        ({"gpu_devices": DEVICES}, 3),
+        ({"gpu_amd": DEVICES}, 3),
+        ({"gpu_count": 8, "slurm": {"job_num_nodes": "2", "nnodes": "16"}}, 16),
+        ({"gpu_nvidia": DEVICES, "slurm": {"nnodes": 4}}, 12),
+        ({"gpu_count": 8, "slurm": {"job_num_nodes": "2(x3)"}}, 8),
+        ({"gpu_count": 8, "slurm": {"job_num_nodes": "0"}}, 8),
+        ({"gpu_count": 8, "slurm": ["2"]}, 8),
+        ({"gpuapple": {"type": "arm"}, "cpu_count": 8}, None),
+        ({"gpu_count": 0, "slurm": {"nnodes": "2"}}, None),
+        ({"gpu_count": True}, None),
+        ({"gpu_count": "4"}, None),
+        ({"gpu_count": -1, "gpu_nvidia": {}}, None),
+    ],
+    ids=str,
+)
+def test_gpus_by_the_metadata(tmp_path, metadata, gpus):
+    folder(tmp_path, started(), files={"wandb-metadata.json": json.dumps(metadata)}, name=NAME)
+    assert only(tmp_path, Query(gpus=True)).gpus == gpus
+    assert only(tmp_path).gpus is None
+
+
+def environment(count: int = 0, devices: int = 0, **slurm: str) -> Record:
+    record = Record()
+    record.environment.gpu_count = count
+    for _ in range(devices):
+        record.environment.gpu_nvidia.add().name = "NVIDIA A100"
+    record.environment.slurm.update(slurm)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("record", "gpus"),
+    [
+        (environment(4), 4),
+        (environment(devices=3), 3),
+        (environment(8, 8, job_num_nodes="2"), 16),
+        (environment(job_num_nodes="2"), None),
+    ],
+    ids=str,
+)
+def test_gpus_by_the_log(tmp_path, record, gpus):
+    """Also where the metadata is gone."""
+    folder(tmp_path, started(), record, name=NAME)
+    assert only(tmp_path, Query(gpus=True)).gpus == gpus
+
+
+def test_a_run_resumed_on_another_machine_has_the_gpus_of_the_last(tmp_path):
+    folder(tmp_path, started(), environment(1), name=NAME)
+    folder(tmp_path, started(at=START + 60), environment(8), name="run-20231114_221420-abc")
+    folder(tmp_path, started(at=START + 120), name="run-20231114_221520-abc")
+    assert only(tmp_path, Query(gpus=True)).gpus == 8
+
+
+def test_a_runtime_is_by_the_clock_of_the_run_or_else_derived(tmp_path):
+    exit_record = Record()
+    exit_record.exit.runtime = 30
+    folder(tmp_path, started("a"), exit_record, name="run-20231114_221320-a")
+    folder(tmp_path, started("b"), logged({"_runtime": 40}, START + 90), name="run-20231114_221320-b")
+    folder(tmp_path, started("c"), logged({"x": 1}, START + 50), name="run-20231114_221320-c")
+    folder(tmp_path, started("d"), name="run-20231114_221320-d")
+    found = {run.id: (run.runtime, run.timed) for run in by_id(tmp_path).values()}
+    assert found == {"a": (30.0, True), "b": (40.0, True), "c": (50.0, False), "d": (None, False)}

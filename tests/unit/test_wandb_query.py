@@ -138,11 +138,33 @@ def test_a_time_without_a_zone_is_utc_wherever_we_run(monkeypatch: pytest.Monkey
 )
 def test_runtime(summary: dict[str, Any], seconds: float) -> None:
     times = {"createdAt": "2024-01-01T00:00:00Z", "heartbeatAt": "2024-01-01T00:01:00Z"}
-    assert read(summaryMetrics=json.dumps(summary), **times).runtime == seconds
+    run = read(summaryMetrics=json.dumps(summary), **times)
+    assert run.runtime == seconds
+    assert run.timed == (seconds != 60)
 
 
 def test_no_runtime_without_both_times() -> None:
-    assert read(createdAt="2024-01-01T00:00:00Z").runtime is None
+    run = read(createdAt="2024-01-01T00:00:00Z")
+    assert (run.runtime, run.timed) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("info", "gpus"),
+    [
+        ({"gpuCount": 8}, 8),
+        ({"gpuCount": 0}, None),
+        ({"gpuCount": None}, None),
+        ({"gpuCount": True}, None),
+        ({"gpuCount": "8"}, None),
+        ({}, None),
+        (None, None),
+        ([8], None),
+    ],
+    ids=str,
+)
+def test_gpus(info: Any, gpus: int | None) -> None:
+    """0 tells nothing: it stands for machines that were not looked at, too."""
+    assert read(runInfo=info).gpus == gpus
 
 
 def test_a_link_is_quoted() -> None:
@@ -166,9 +188,11 @@ def test_filters(query: Query, rule: dict[str, Any]) -> None:
     assert wandb_query.filters(query) == rule
 
 
-def test_the_machine_is_only_in_the_query_when_asked() -> None:
-    assert "host" in wandb_query.text(machine=True).split()
-    assert "host" not in wandb_query.text(machine=False) + wandb_query.light_text()
+@pytest.mark.parametrize(("machine", "gpus"), [(False, False), (True, False), (False, True), (True, True)])
+def test_some_fields_are_only_in_the_query_when_asked(machine: bool, gpus: bool) -> None:
+    words = wandb_query.text(wandb_query.extras(Query(machine=machine, gpus=gpus))).split()
+    assert ("host" in words, "gpuCount" in words) == (machine, gpus)
+    assert not {"host", "gpuCount"} & {*wandb_query.text().split(), *wandb_query.light_text().split()}
 
 
 @pytest.mark.parametrize(

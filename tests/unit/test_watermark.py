@@ -130,12 +130,12 @@ def test_texts_that_make_no_sense(text: str) -> None:
 def test_fresh_ones_replace_and_the_oldest_go() -> None:
     old = {
         (where, "r"): replace(marked(MINUTELY[:9]), scope=where, rules="r", full=NOW - MINUTE * number)
-        for number, where in enumerate(scope(f"team/project{index:03d}") for index in range(100))
+        for number, where in enumerate(scope(f"team/project{index:03d}") for index in range(300))
     }
     kept = watermark.merged((), old)
-    assert 20 < len(kept) < 100
+    assert 100 < len(kept) < 300
     assert sum(map(len, kept)) <= CHARS
-    newer = replace(old[scope("team/project099"), "r"], full=NOW + MINUTE)
+    newer = replace(old[scope("team/project299"), "r"], full=NOW + MINUTE)
     found = watermark.read(watermark.merged(kept, {newer.key: newer}))
     assert found[newer.key] == newer
     assert scope("team/project000") in {where for where, _ in found}

@@ -7,7 +7,7 @@ atomic batches that a moved sheet refuses (marks.py says how, docs/exactly-once.
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -41,7 +41,7 @@ from runsheet.destinations.gsheet.refused import Refused
 from runsheet.destinations.gsheet.standing import Standing
 from runsheet.destinations.gsheet.writer import Look, new_id
 from runsheet.destinations.xlsx import stream
-from runsheet.errors import AccessError, Changed, NotFound, ServiceError, SheetError, Unanswered
+from runsheet.errors import Changed, ServiceError, SheetError, Unanswered
 from runsheet.model import Cell, Cells, Content, Limits, Placed, Plan, RowId, Shape, Stored, Written
 from runsheet.stored import same
 
@@ -67,7 +67,8 @@ class GsheetDestination:
     `spreadsheet` is a URL, a key or a title; a title needs the Drive API to be looked up.
     `worksheet` is the tab's title, "" for the tab made earlier, else the first one. Dates are
     written on the clock of `zone`. `drive_copy`: a backup is also a copy in Google Drive. `memo` lives as
-    long as the process, for destinations to come: which tab was found, and the key of a title.
+    long as the process, for destinations to come: which tab was found, and the key of a title. `others` are
+    the worksheets of other tables of ours, which are never taken for this one.
     """
 
     name = "gsheet"
@@ -84,11 +85,13 @@ class GsheetDestination:
         zone_name: str = "UTC",
         drive_copy: bool = False,
         memo: MutableMapping[str, Any] | None = None,
+        others: Collection[str] = (),
     ) -> None:
         self._memo = Memo({} if memo is None else memo, spreadsheet, worksheet)
-        self._sheets = Spreadsheet(google, spreadsheet, self._memo)
+        self._sheets = Spreadsheet(google, spreadsheet)
         self._drive_copy = drive_copy
         self._look = Look(worksheet, zone, zone_name)
+        self._others = frozenset(others) - {worksheet}
         self._tabs: list[Mapping[str, Any]] = []
         self._notes = NotesTab()
         self._looked: Looked | None = None
@@ -104,19 +107,12 @@ class GsheetDestination:
     # --- reading -----------------------------------------------------------------------------
 
     def read(self) -> Shape:
-        try:
-            return self._read()
-        except (AccessError, NotFound):
-            if not self._sheets.forget():
-                raise
-            return self._read()
-
-    def _read(self) -> Shape:
         self._tabs = []
+        # A tab of the WORKSHEET's title comes first, as it does in a process that remembers nothing.
+        if self._look.worksheet and (shape := self._titled(self._look.worksheet)):
+            return shape
         remembered, self._memo.tab = self._memo.tab, None
         if remembered and (shape := self._titled(*remembered)):
-            return shape
-        if self._look.worksheet and (shape := self._titled(self._look.worksheet)):
             return shape
         return self._look_around()
 
@@ -134,7 +130,7 @@ class GsheetDestination:
         """Find our tab among all tabs."""
         answer = self._sheets.tabs()
         self._tabs = answer["sheets"]
-        chosen = finder.choose(self._tabs, self._look.worksheet)
+        chosen = finder.choose(self._tabs, self._look.worksheet, self._others)
         if chosen is None:
             title = self._look.worksheet or finder.DEFAULT
             table = finder.table_name(title, self._tabs)

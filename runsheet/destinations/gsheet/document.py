@@ -11,17 +11,15 @@ from runsheet.destinations.gsheet import encoding
 from runsheet.destinations.gsheet.batch import Json
 from runsheet.destinations.gsheet.client import DRIVE_FILES, Forbidden, Google, Rejected
 from runsheet.destinations.gsheet.credentials import NO_ACCOUNT
-from runsheet.destinations.gsheet.memo import Memo
 from runsheet.errors import AccessError, Changed, ConfigError, NotFound, Unreachable
 
 _MARK = "developerMetadata(metadataId,metadataKey,metadataValue)"
 _TAB = "properties(sheetId,title,hidden,gridProperties)"
 _HEADER_FIELDS = (
-    f"properties.title,{_MARK},"
-    f"sheets({_TAB},{_MARK},data(columnMetadata({_MARK}),rowData.values(formattedValue)))"
+    f"{_MARK},sheets({_TAB},{_MARK},data(columnMetadata({_MARK}),rowData.values(formattedValue)))"
 )
 _WHOLE_FIELDS = _HEADER_FIELDS.replace("formattedValue", "formattedValue,effectiveValue")
-_TABS_FIELDS = f"properties.title,{_MARK},sheets({_TAB},{_MARK})"
+_TABS_FIELDS = f"{_MARK},sheets({_TAB},{_MARK})"
 _VALUES_FIELDS = (
     "valueRanges(valueRange(range,majorDimension,values),"
     "dataFilters(developerMetadataLookup.metadataId,gridRange.startColumnIndex))"
@@ -42,15 +40,12 @@ _URL = re.compile(r"/spreadsheets/(?:u/\d+/)?d/([A-Za-z0-9_-]+)")
 
 
 class Spreadsheet:
-    """One spreadsheet, named by URL, key or title. A title is looked up at the first request, unless `memo`
-    knows its key."""
+    """One spreadsheet, named by URL, key or title. A title is looked up at the first request."""
 
-    def __init__(self, google: Google, name: str, memo: Memo | None = None) -> None:
+    def __init__(self, google: Google, name: str) -> None:
         self._google = google
         self._name = name
-        self._memo = memo if memo is not None else Memo({}, name)
         self._key = spreadsheet_key(name)
-        self._remembered = False
 
     @property
     def requests(self) -> int:
@@ -68,17 +63,8 @@ class Spreadsheet:
     @property
     def key(self) -> str:
         """The spreadsheet's key; a title is looked up."""
-        if not self._key:
-            self._remembered = bool(self._memo.key)
-            self._key = self._memo.key or self._find()
+        self._key = self._key or self._find()
         return self._key
-
-    def forget(self) -> bool:
-        """Look the title up again at the next request; False if that was done already."""
-        forgets, self._remembered = self._remembered, False
-        if forgets:
-            self._key = self._memo.key = ""
-        return forgets
 
     def __str__(self) -> str:
         return f"spreadsheet {self._name!r}"
@@ -214,13 +200,9 @@ class Spreadsheet:
         return quote(self.key, safe="")
 
     def _get(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """spreadsheets.get; what it returns holds a list of tabs with their properties. Raises NotFound for a
-        spreadsheet that was remembered by a title that it has no more."""
+        """spreadsheets.get; what it returns holds a list of tabs with their properties."""
         answer = self._google.read("get", self._path, what=str(self), params=dict(params))
         self._tabs_of(answer)
-        title = answer.get("properties", {}).get("title", self._name)
-        if self._remembered and title != self._name:
-            raise NotFound(f"the spreadsheet that was called {self._name!r} is called {title!r} now")
         return answer
 
     def _tabs_of(self, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -241,8 +223,7 @@ class Spreadsheet:
                 f"{urls}"
             )
         if files:
-            self._memo.key = str(files[0]["id"])
-            return self._memo.key
+            return str(files[0]["id"])
         if re.fullmatch(r"[A-Za-z0-9_-]{15,}", title):
             return title  # No such title, but it may be a key.
         raise NotFound(

@@ -4,7 +4,7 @@ A tab that we have written carries a table mark, so people may rename it. They m
 it: a copy carries the mark of another tab.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from runsheet.destinations.gsheet import marks
@@ -16,13 +16,15 @@ DEFAULT = "runs"
 """The title of a tab that we make where no WORKSHEET is named and no tab can be used."""
 
 
-def choose(tabs: Sequence[Sheet], worksheet: str) -> Sheet | None:
-    """The tab to use, None to make one. No tab has the title `worksheet`.
+def choose(tabs: Sequence[Sheet], worksheet: str, others: Collection[str] = ()) -> Sheet | None:
+    """The tab to use, None to make one. No tab has the title `worksheet`. `others` are the WORKSHEETs of
+    other tables here, whose tabs are not meant.
 
     The tab that was made for this WORKSHEET, whatever it is called now. Without a WORKSHEET also
     the only tab of ours, else the first one that people see. Raises SheetError when it is open
     which of two is meant.
     """
+    tabs = [tab for tab in tabs if _worksheet(tab) not in others]
     ours = [tab for tab in tabs if marks.table_of(tab)]
     named = _originals([tab for tab in ours if _worksheet(tab) == worksheet])
     if len(named) > 1:

@@ -1,29 +1,16 @@
-"""What a process remembers of a spreadsheet from one tick to the next, to ask for less.
-
-Nothing rests on it: what is read tells whether it still holds.
-"""
+"""What a process remembers of a spreadsheet from one tick to the next, so as not to look for it again."""
 
 from collections.abc import MutableMapping
 from typing import Any
 
 
 class Memo:
-    """What is known of the spreadsheet that is called `name` in the configuration, and of its tab for
-    `worksheet`. Kept in `store`, which lives as long as the process."""
+    """What is known of the tab for `worksheet` in the spreadsheet that is called `name` in the
+    configuration. Kept in `store`, which lives as long as the process."""
 
     def __init__(self, store: MutableMapping[str, Any], name: str, worksheet: str = "") -> None:
         self._store = store
-        self._key = f"gsheet key {name}"
         self._tab = f"gsheet tab {name}\n{worksheet}"
-
-    @property
-    def key(self) -> str:
-        """The key of a spreadsheet that is named by its title; "" if it is not known."""
-        return str(self._store.get(self._key, ""))
-
-    @key.setter
-    def key(self, key: str) -> None:
-        self._store[self._key] = key
 
     @property
     def tab(self) -> tuple[str, int] | None:

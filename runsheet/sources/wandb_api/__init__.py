@@ -4,6 +4,7 @@ session   the wandb module: when it is imported, and with which settings
 client    login, requests, bounded retries
 errors    the client's failures in our words
 query     the query, and what comes back, as runs
+entity    the projects of an entity
 listing   a listing made complete and free of doubles (P1)
 source    the interface
 """

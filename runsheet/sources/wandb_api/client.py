@@ -140,6 +140,26 @@ class Client:
                     raise
         return runs.last_response or {}
 
+    def documented_projects(self, entity: str, size: int) -> set[str]:
+        """All projects of an entity as "entity/project", by the client's own, public listing; it keeps
+        what it saw for as long as the login."""
+
+        def step() -> set[str]:
+            pages = self._login().projects(entity, per_page=size)
+            found: set[str] = set()
+            self._request()
+            try:
+                for number, project in enumerate(pages, 1):
+                    found.add(f"{project.entity}/{project.name}")
+                    if number % size == 0 and pages.more:
+                        self._request()
+            except ValueError as error:
+                if "Unable to parse" not in str(error):  # its word for an answer without a list
+                    raise
+            return found
+
+        return self.persist(step)
+
     def persist(self, step: Callable[[], T], shrink: Callable[[], bool] = lambda: False) -> T:
         """The result of a step that only reads, repeated while that may help.
 

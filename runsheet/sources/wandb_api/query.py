@@ -6,7 +6,7 @@ JSON text; a *page* is one answer's worth of nodes.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -40,7 +40,21 @@ BRIEF = "name displayName state createdAt heartbeatAt user { username name }"
 # historyKeys and systemMetrics, which the client's own query asks for, are most of its cost
 # (a page takes seven times as long to parse) and no column ever needs them.
 WHOLE = f"{BRIEF} tags group jobType notes sweepName config summaryMetrics"
-"""The fields of a run, but for the host name of its machine."""
+"""The fields of a run, but for the EXTRAS."""
+
+EXTRAS = {"host": "the machine of a run", "runInfo { gpuCount }": "how many GPUs a run had"}
+"""Fields that are asked for on request only, and may be unknown to a server, with what they tell. The least
+known comes last."""
+
+PROJECTS = """
+query RunsheetProjects($entity: String!, $cursor: String, $perPage: Int) {
+  models(entityName: $entity, after: $cursor, first: $perPage) {
+    edges { node { name entityName } }
+    pageInfo { endCursor hasNextPage }
+  }
+}
+"""
+"""A part of what the client's own `Api.projects` asks for."""
 
 OURS = frozenset({"_wandb", "wandb_version"})
 """W&B's own entries of a config."""
@@ -50,9 +64,15 @@ DECODER = json.JSONDecoder(strict=False)
 """W&B keeps control characters as they were logged. Made once: json.loads makes one for each text."""
 
 
-def text(*, machine: bool) -> str:
-    """The lean query, with the host name of the machine only when asked: it is personal."""
-    return TEXT % ("RunsheetRuns", f"{WHOLE} host" if machine else WHOLE)
+def extras(query: Query) -> tuple[str, ...]:
+    """The fields of EXTRAS that are wanted, in their order."""
+    wanted = dict(zip(EXTRAS, (query.machine, query.gpus), strict=True))
+    return tuple(name for name in EXTRAS if wanted[name])
+
+
+def text(more: Iterable[str] = ()) -> str:
+    """The lean query, with these fields of EXTRAS."""
+    return TEXT % ("RunsheetRuns", " ".join((WHOLE, *more)))
 
 
 def light_text() -> str:
@@ -127,7 +147,7 @@ def _read(node: Node, name: str, scope: Scope, app: str, lost: list[str]) -> Run
     created, heartbeat = _time(node, "createdAt", lost), _time(node, "heartbeatAt", lost)
     config = _table(node, "config", lost)
     summary = _table(node, "summaryMetrics", lost)
-    runtime = _runtime(summary, created, heartbeat)
+    clocked = _clocked(summary)
     summary.pop("_wandb", None)
     return Run(
         scope=scope,
@@ -136,7 +156,7 @@ def _read(node: Node, name: str, scope: Scope, app: str, lost: list[str]) -> Run
         state=node.get("state") or "",
         created=created,
         heartbeat=heartbeat,
-        runtime=runtime,
+        runtime=_span(created, heartbeat) if clocked is None else clocked,
         user=(node.get("user") or {}).get("username") or None,
         tags=tuple(str(tag) for tag in node.get("tags") or ()),
         group=node.get("group") or "",
@@ -145,6 +165,8 @@ def _read(node: Node, name: str, scope: Scope, app: str, lost: list[str]) -> Run
         notes=node.get("notes") or "",
         url=link(app, scope.project, name),
         machine=node.get("host") or "",
+        timed=clocked is not None,
+        gpus=_gpus(node.get("runInfo")),
         config=_unwrapped(config),
         summary=summary,
     )
@@ -203,13 +225,22 @@ def _unwrapped(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _runtime(
-    summary: Mapping[str, Any], created: datetime | None, heartbeat: datetime | None
-) -> float | None:
+def _gpus(info: Any) -> int | None:
+    """How many GPUs; None for 0 too, which is how "not looked" may come out of a client or server."""
+    count = info.get("gpuCount") if isinstance(info, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
+
+
+def _clocked(summary: Mapping[str, Any]) -> float | None:
+    """The runtime by the run's own clock: that of its process, or of its last log if that is later."""
     inner = summary.get("_wandb")
-    for value in (inner.get("runtime") if isinstance(inner, dict) else None, summary.get("_runtime")):
-        if isinstance(value, int | float) and not isinstance(value, bool) and _sane(value):
-            return float(value)
+    told = (inner.get("runtime") if isinstance(inner, dict) else None, summary.get("_runtime"))
+    times = [value for value in told if isinstance(value, int | float) and not isinstance(value, bool)]
+    return max((float(value) for value in times if _sane(value)), default=None)
+
+
+def _span(created: datetime | None, heartbeat: datetime | None) -> float | None:
+    """From the start to the last sign of life."""
     if created is None or heartbeat is None:
         return None
     return max(0.0, (heartbeat - created).total_seconds())

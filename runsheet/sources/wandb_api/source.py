@@ -17,6 +17,7 @@ from runsheet.clock import Clock
 from runsheet.errors import ConfigError
 from runsheet.model import Run, Scope, Skip
 from runsheet.sources.base import NotLight, Query, Recent
+from runsheet.sources.wandb_api import entity as wandb_entity
 from runsheet.sources.wandb_api import query as wandb_query
 from runsheet.sources.wandb_api.client import Client
 from runsheet.sources.wandb_api.listing import Listing
@@ -69,6 +70,10 @@ class WandbSource:
             raise ConfigError("no W&B project is named: give one as entity/project")
         return tuple(dict.fromkeys(self._full(project) for project in self._projects))
 
+    def all_projects(self, entity: str) -> tuple[str, ...]:
+        """All projects of an entity, as "entity/project". Raises NotFound when there are none to see."""
+        return wandb_entity.projects(self._client, entity)
+
     def scope(self, project: str) -> Scope:
         """See Watched. Asks W&B only for a bare name."""
         return Scope(self.name, self._client.host, self._full(project))
@@ -76,9 +81,8 @@ class WandbSource:
     def runs(self, project: str, query: Query) -> Iterator[Run | Skip]:
         """See Source. Runs that the listing lacked at first come last."""
         size = Size(self._page, self._page)
-        return self._listing(
-            project, query, lambda asked: self._walker.whole(asked, size, machine=query.machine)
-        )
+        extras = wandb_query.extras(query)
+        return self._listing(project, query, lambda asked: self._walker.whole(asked, size, extras))
 
     def listed(self, project: str, query: Query) -> Iterator[Run | Skip]:
         """See Watched. In the order of `runs`."""
@@ -157,7 +161,7 @@ class WandbSource:
         found: dict[str, Node | None] = dict.fromkeys(ids)
         asked = Question(path, wandb_query.named(query, ids))
         size = Size(len(ids), len(ids))
-        for page in straight(self._walker.lean(asked, size, machine=query.machine)):
+        for page in straight(self._walker.lean(asked, size, wandb_query.extras(query))):
             mine = [(key, node) for key, node in page.nodes if key in found]
             found.update(mine)
             if all(found.values()):

@@ -3,7 +3,8 @@
 import contextlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +52,15 @@ class Walker:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._machine = True
+        self._unknown: set[str] = set()
+        """The fields of EXTRAS that it refused."""
         self._lean = True
 
-    def whole(self, asked: Question, size: Size, *, machine: bool) -> Iterator[Page]:
+    def whole(self, asked: Question, size: Size, extras: Sequence[str] = ()) -> Iterator[Page]:
         """Pages of whole runs, as far as the walk goes; by the documented way where it must be."""
         if self._lean:
             try:
-                yield from self.lean(asked, size, machine=machine)
+                yield from self.lean(asked, size, extras)
                 return
             except Refused as refused:
                 self._lean = False
@@ -67,20 +69,28 @@ class Walker:
                 )
         yield from self._documented(asked, size.most)
 
-    def lean(self, asked: Question, size: Size, *, machine: bool) -> Iterator[Page]:
-        """Pages of whole runs. Raises Refused before the first page, if at all."""
-        if machine and self._machine:
+    def lean(self, asked: Question, size: Size, extras: Sequence[str] = ()) -> Iterator[Page]:
+        """Pages of whole runs, with those of `extras` that the server knows. Raises Refused before the
+        first page, if at all."""
+        while known := [name for name in extras if name not in self._unknown]:
             try:
-                yield from self._ours(wandb_query.text(machine=True), asked, size)
+                yield from self._ours(wandb_query.text(known), asked, size)
                 return
             except Refused as refused:
-                self._machine = False
-                log.warning("W&B does not tell the machine of a run: %s", refused)
-        yield from self._ours(wandb_query.text(machine=False), asked, size)
+                self._step_down(known, refused)
+        yield from self._ours(wandb_query.text(), asked, size)
 
     def light(self, asked: Question, size: Size) -> Iterator[Page]:
         """Pages of light runs. Raises Refused before the first page, if at all."""
         return self._ours(wandb_query.light_text(), asked, size)
+
+    def _step_down(self, asked: Sequence[str], refused: Refused) -> None:
+        """Ask no more for what a server refused by name; without a name for the least known field."""
+        words = {*re.findall(r"\bfield\W+(\w+)", str(refused), re.IGNORECASE)}
+        named = [name for name in asked if words & {*re.findall(r"\w+", name)}]
+        for name in named or asked[-1:]:
+            self._unknown.add(name)
+            log.warning("W&B does not tell %s: %s", wandb_query.EXTRAS[name], refused)
 
     def _ours(self, text: str, asked: Question, size: Size) -> Iterator[Page]:
         """Pages by a query of ours. Raises Refused before the first page, if at all."""

@@ -230,6 +230,8 @@ class _Reader:
         known = self._facts
         known.user, known.machine = environment.username or known.user, environment.host or known.machine
         known.started = known.started or _stamp(environment.started_at)
+        devices = [*environment.gpu_nvidia, *environment.gpu_amd]
+        known.gpus = facts.gpus(environment.gpu_count, devices, dict(environment.slurm)) or known.gpus
 
 
 def _stamp(stamp: Any) -> float | None:

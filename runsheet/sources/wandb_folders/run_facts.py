@@ -31,7 +31,8 @@ class Facts:
     """What one place tells about a run; empty or None where it tells nothing.
 
     `seen` is the last sign of life. `state` is an end state that was written down in words, and
-    counts where no exit code is known. `user` is a user name, never an e-mail address.
+    counts where no exit code is known. `user` is a user name, never an e-mail address. `gpus`: on all
+    nodes.
     """
 
     id: str = ""
@@ -48,6 +49,7 @@ class Facts:
     started: float | None = None
     seen: float | None = None
     runtime: float | None = None
+    gpus: int | None = None
     exit_code: int | None = None
     state: str = ""
     online: bool = False
@@ -131,7 +133,7 @@ def _total(parts: Iterable[Facts]) -> float | None:
     return total
 
 
-def run(facts: Facts, source: str, now: datetime, *, machine: bool) -> Run:
+def run(facts: Facts, source: str, now: datetime, *, machine: bool, gpus: bool = False) -> Run:
     """The run that these facts tell of. No client records the run's URL in its folder."""
     silent = facts.seen is None or now.timestamp() - facts.seen > SILENCE
     return Run(
@@ -149,6 +151,8 @@ def run(facts: Facts, source: str, now: datetime, *, machine: bool) -> Run:
         sweep=facts.sweep,
         notes=facts.notes,
         machine=facts.machine if machine else "",
+        timed=facts.runtime is not None,
+        gpus=facts.gpus if gpus else None,
         config=_own(facts.config),
         summary=_own(facts.summary),
     )
@@ -203,6 +207,23 @@ def runtime(summary: Mapping[str, Any], exit_runtime: float | None = None) -> fl
     inner = summary.get("_wandb")
     inner = inner.get("runtime") if isinstance(inner, Mapping) else None
     return latest(duration(summary.get("_runtime")), duration(inner), exit_runtime)
+
+
+def gpus(count: Any, devices: Sequence[Any], slurm: Any) -> int | None:
+    """How many GPUs a run had, by what a client wrote down of its machine: their number or else the list
+    of them, and the variables of Slurm, which tell how many such machines there were. Clients leave a 0 out,
+    so that nobody can tell it from "not looked": None."""
+    here = count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else len(devices)
+    return here * _nodes(slurm) or None
+
+
+def _nodes(slurm: Any) -> int:
+    """Nodes of a Slurm job; 1 where nothing is said."""
+    told = slurm if isinstance(slurm, Mapping) else {}
+    for key in ("job_num_nodes", "nnodes"):
+        if re.fullmatch(r"[0-9]{1,6}", number := str(told.get(key, ""))):
+            return max(1, int(number))
+    return 1
 
 
 def parse(text: str | bytes) -> Any:

@@ -77,6 +77,7 @@ class Files:
             started=facts.instant(values.get("startedAt", values.get("started_at"))),
             seen=facts.instant(values.get("heartbeatAt", values.get("heartbeat_at"))),
             state=_text(values, "state"),
+            gpus=facts.gpus(values.get("gpu_count"), _devices(values), values.get("slurm")),
         )
         known.seen = facts.latest(known.started, known.seen)
         return known
@@ -154,6 +155,12 @@ def _keyed(value: Any) -> Any:
 def _unwrapped(value: Any) -> Any:
     """The user's value: config.yaml has {"desc": .., "value": ..} for each key."""
     return value["value"] if isinstance(value, dict) and "value" in value else value
+
+
+def _devices(values: Mapping[str, Any]) -> list[Any]:
+    """The GPUs that the metadata lists, by the names that the clients gave to the list."""
+    lists = (values.get(key) for key in ("gpu_nvidia", "gpu_amd", "gpu_devices"))
+    return [device for found in lists if isinstance(found, list) for device in found]
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

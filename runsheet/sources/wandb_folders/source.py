@@ -83,7 +83,9 @@ class FolderSource:
             if not self._is_wanted(facts.path):
                 others[facts.path] += 1
             elif _is_of(facts, query.users):
-                yield run_facts.run(facts, self.name, self._clock.now(), machine=query.machine)
+                yield run_facts.run(
+                    facts, self.name, self._clock.now(), machine=query.machine, gpus=query.gpus
+                )
 
     def _is_wanted(self, path: str) -> bool:
         return not self._wanted or not self._wanted.isdisjoint((path, path.rpartition("/")[2]))

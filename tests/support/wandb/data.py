@@ -62,6 +62,7 @@ class Run:
     commit: str | None = None
     lines: int = 10
     history: Any = None
+    gpu_count: int | None = None
 
     edits: ClassVar[int] = 0
     """Counts every edit of every run, so that an ordering can be kept until something changes."""

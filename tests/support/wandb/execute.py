@@ -50,6 +50,7 @@ RUN_FIELDS: dict[str, Callable[[Run], Any]] = {
     "summaryMetrics": lambda run: run.summary,
     "systemMetrics": lambda run: run.system,
     "historyKeys": lambda run: run.history,
+    "runInfo": lambda run: None if run.gpu_count is None else {"program": None, "gpuCount": run.gpu_count},
     "__typename": lambda run: "Run",
 }
 

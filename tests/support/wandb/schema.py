@@ -48,7 +48,9 @@ type Run {
   heartbeatAt: DateTime tags: [String!] group: String jobType: String sweepName: String notes: String
   description: String commit: String readOnly: Boolean historyLineCount: Int host: String user: User
   config: JSONString summaryMetrics: JSONString systemMetrics: JSONString historyKeys: JSON
+  runInfo: RunInfo
 }
+type RunInfo { program: String gpuCount: Int }
 """
 
 

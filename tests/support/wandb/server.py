@@ -15,7 +15,7 @@ from tests.support.wandb.data import Project, Run, User, make_run
 from tests.support.wandb.execute import execute, user_object
 from tests.support.wandb.faults import Answer, Fault
 from tests.support.wandb.filters import BadFilter, matches
-from tests.support.wandb.paging import Script, candidates, listing, page
+from tests.support.wandb.paging import Script, candidates, cursor, listing, offset, page
 from tests.support.wandb.wire import Http, handler
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -238,12 +238,35 @@ class WandbServer:
             "serverInfo": {"features": features, "cliVersionInfo": "{}", "latestLocalVersionInfo": None},
             "project": self._project,
             "entity": lambda name: {"id": name, "name": name},
+            "models": self._models,
             "__typename": "Query",
         }
 
     def _project(self, name: str | None, entityName: str | None) -> dict[str, Any] | None:  # noqa: N803
         found = self._state.projects.get((entityName or "", name or ""))
         return _project_object(found, self._page) if found and not found.hidden else None
+
+    def _models(
+        self,
+        entityName: str | None = None,  # noqa: N803
+        first: int | None = None,
+        after: str | None = None,
+    ) -> dict[str, Any] | None:
+        """A page of the projects of an entity, the latest first; null for an entity that nobody knows."""
+        known = [project for project in self._state.projects.values() if project.entity == entityName]
+        if not known and entityName not in self.user.teams:
+            return None
+        shown = [project for project in reversed(known) if not project.hidden]
+        start, size = offset(after), first or 50
+        part = shown[start : start + size]
+        edges = [{"node": _project_object(one, self._page), "cursor": cursor(start)} for one in part]
+        more = start + size < len(shown)
+        end = cursor(start + len(part) - 1) if part else None
+        return {
+            "edges": edges,
+            "pageInfo": {"endCursor": end, "hasNextPage": more, "__typename": "PageInfo"},
+            "__typename": "ProjectConnection",
+        }
 
     def _page(self, project: Project, first: int | None, after: str | None, order: str, rule: Any) -> Any:
         self._pages = self._pages + 1 if after else 1

@@ -1,0 +1,141 @@
+"""Reports in the sheet, and the columns of what a run used."""
+
+from tests.mutant_list.mutant import CONTRACT, UNIT, Mutant
+
+WHOLE = "tests/system/test_reports.py"
+
+REPORTS = (
+    Mutant(
+        "runsheet/reports/gather.py",
+        "if known.get(run.id) == live.stamp(run):",
+        "if run.id in known:",
+        "a report does not see that a run was resumed",
+        (UNIT + "test_gather.py",),
+    ),
+    Mutant(
+        "runsheet/reports/gather.py",
+        'elif run.heartbeat is None or self._usage(run).status != "in progress":',
+        "else:",
+        "a report pulls each run that goes on in each tick",
+        (UNIT + "test_gather.py",),
+    ),
+    Mutant(
+        "runsheet/reports/gather.py",
+        "self._store.drop(scope, known.keys() - there)",
+        "pass",
+        "runs that are gone stay in a report",
+        (UNIT + "test_gather.py",),
+    ),
+    Mutant(
+        "runsheet/reports/gather.py",
+        "elif item.gap:",
+        "elif not item:",
+        "a report counts a listing that lacks runs",
+        (UNIT + "test_gather.py",),
+    ),
+    Mutant(
+        "runsheet/reports/gather.py",
+        "self._known[project] = came",
+        "pass",
+        "folders are read twice for a report",
+        (UNIT + "test_gather.py",),
+    ),
+    Mutant(
+        "runsheet/reports/store.py",
+        "            with file:\n                yield",
+        "            yield",
+        "a store keeps half of what an error interrupted",
+        (UNIT + "test_store.py",),
+    ),
+    Mutant(
+        "runsheet/reports/store.py",
+        "if self._path and file is not self._memory:",
+        "if False:",
+        "a damaged file fails each report from then on",
+        (UNIT + "test_store.py",),
+    ),
+    Mutant(
+        "runsheet/reports/live_table.py",
+        'if one.status != "in progress" and not one.skipped:',
+        "if not one.skipped:",
+        "runs in progress count in a report",
+        (UNIT + "test_live_table.py",),
+    ),
+    Mutant(
+        "runsheet/reports/live_table.py",
+        "lost = sorted(set(known) - rows.keys())",
+        "lost: list[str] = []",
+        "groups that are gone keep their numbers in a report",
+        (CONTRACT + "test_reports.py",),
+    ),
+    Mutant(
+        "runsheet/reports/live_table.py",
+        'THERE, GONE = "running", "gone"',
+        'THERE = GONE = "running"',
+        "groups that are gone come back into a report whose tab was deleted",
+        (UNIT + "test_live_table.py",),
+    ),
+    Mutant(
+        "runsheet/reports/live_table.py",
+        "on_gpus = self.runs - self.cpu",
+        "on_gpus = self.runs",
+        "runs on CPUs lower the mean of a report",
+        (UNIT + "test_live_table.py",),
+    ),
+    Mutant(
+        "runsheet/reports/live_table.py",
+        "time = round(one.seconds * MILLISECONDS)",
+        "time = one.seconds * MILLISECONDS",
+        "sums of a report depend on the order of runs",
+        (UNIT + "test_live_table.py",),
+    ),
+    Mutant(
+        "runsheet/reports/keeper.py",
+        "lone = [row.run_id for row in content.rows if book.base(table.scope, row.run_id) is None]",
+        "lone: list[str] = []",
+        "a report whose book-keeping is lost says nothing",
+        (CONTRACT + "test_reports.py",),
+    ),
+    Mutant(
+        "runsheet/ticker.py",
+        "if runs.quiet and self._reported.get(name) == settings:",
+        "if False:",
+        "a tick without news makes each report again",
+        (WHOLE,),
+    ),
+    Mutant(
+        "runsheet/ticker.py",
+        "if runs.quiet and self._reported.get(name) == settings:",
+        "if runs.quiet:",
+        "a report that failed waits for news",
+        (WHOLE,),
+    ),
+    Mutant(
+        "runsheet/ticker.py",
+        "self._listed = True",
+        "pass",
+        "a failing report makes the daemon list all runs on each tick",
+        (WHOLE,),
+    ),
+    Mutant(
+        "runsheet/destinations/gsheet/finder.py",
+        "tabs = [tab for tab in tabs if _worksheet(tab) not in others]",
+        "pass",
+        "the runs go into the tab of a report",
+        (WHOLE,),
+    ),
+    Mutant(
+        "runsheet/pull.py",
+        'str(rules.usage or "")',
+        '""',
+        "a first sync that was interrupted lacks columns listed since (no report)",
+        (UNIT + "test_pull.py",),
+    ),
+    Mutant(
+        "runsheet/config.py",
+        "usage=self.usage if any(header.key in COMPUTED for header in self.headers) else None",
+        "usage=self.usage",
+        "what a run used is computed though neither column nor report asks",
+        (UNIT + "test_config.py",),
+    ),
+)
