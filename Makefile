@@ -47,7 +47,7 @@ sync = $(python) wandb_spreadsheet_sync.py --config_path examples/config.json --
 	--destination xlsx:runs.xlsx --log_file demo/sync.log --once
 
 test: $(dev) ## the whole test suite
-	$(python) -m pytest -n 2 $(TESTS) $(ARGS)
+	$(python) -m pytest -n 3 $(TESTS) $(ARGS)
 
 test-all: test-others test ## the test suite on each Python from 3.11 to 3.13 that this machine has
 
