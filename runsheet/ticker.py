@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from runsheet import backends, config, health, spool, sync
+from runsheet import backends, cache, config, health, sync
 from runsheet.clock import Clock
 from runsheet.errors import RunsheetError, ServiceError, Stopped
 from runsheet.model import Skip
@@ -89,7 +89,7 @@ class Ticker:
         self._told: set[Skip] = set()
         self._memo: dict[str, Any] = {}
         self._listed = False
-        self._keeper = Keeper(spool.folder(os.environ), clock)
+        self._keeper = Keeper(cache.folder(os.environ), clock)
         self._reported: dict[str, config.Config] = {}
 
     def __call__(self) -> None:
@@ -123,7 +123,7 @@ class Ticker:
             backends.backups(setup),
             full,
             settings.FULL_LISTING_HOURS,
-            spool.folder(os.environ),
+            cache.folder(os.environ),
         )
         with closing(backends.destination(setup)) as destination, closing(self._source(setup)) as source:
             gpus = rules.usage is not None or isinstance(source, Recall)

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 
 from runsheet import live
+from runsheet.cache import connect, prepare
 from runsheet.errors import ServiceError
 from runsheet.model import Run, Scope
 from runsheet.packing import scope_text, unword, word
-from runsheet.spool import connect, prepare
 
 log = logging.getLogger(__name__)
 

@@ -79,7 +79,8 @@ def _statistics(report: Report, found: Statistics) -> Iterator[str]:
     yield from _known(report.settings, found)
     if found.top:
         yield f"top {len(found.top)} runs:" if len(found.top) > 1 else "top run:"
-        yield from (f"- {usage.gpu_hours:.0f} hours: {usage.run_id} {usage.name}" for usage in found.top)
+        for usage in found.top:
+            yield f"- {usage.gpu_hours:.0f} hours: {usage.run_id} {usage.name}".rstrip()
     yield from _odd("runs skipped", found.skipped)
     yield from _odd("runs flagged", found.flagged)
     if found.groups:

@@ -102,7 +102,7 @@ PULL = (
         (UNIT + "test_windows.py",),
     ),
     Mutant(
-        "runsheet/spool.py",
+        "runsheet/cache.py",
         'file.execute("PRAGMA locking_mode = EXCLUSIVE")',
         "pass",
         "two processes write one file",

@@ -28,7 +28,7 @@ PURE = (
     *("repair", "report", "rules", "safety", "shown", "stored", "strays", "watermark", "withdraw"),
     *("reports.explain", "reports.gpu_hours", "reports.live_table", "reports.tables", "reports.usage"),
 )
-CORE = (*PURE, "backup", "daemon", "forget", "intake", "pull", "retry", "spool", "sync", "undo")
+CORE = (*PURE, "backup", "cache", "daemon", "forget", "intake", "pull", "retry", "spool", "sync", "undo")
 CORE = (*CORE, "reports.gather", "reports.store")
 NO_IO = {"gsheet.batch", "gsheet.images", "gsheet.marks", "gsheet.removal"}
 """Parts of a backend that send and read nothing."""

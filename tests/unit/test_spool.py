@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runsheet import spool
+from runsheet import cache, spool
 from runsheet.cells import Mark
 from runsheet.errors import ServiceError
 from runsheet.fields import Values
@@ -156,7 +156,7 @@ def test_what_nobody_came_back_for_is_deleted(folder: Path, monkeypatch: pytest.
     (folder / "notes.txt").write_text("a person's")
     Spools(folder)
     assert len(files(folder)) == 2
-    monkeypatch.setattr(spool, "KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(cache, "KEPT_SECONDS", -1.0)
     Spools(folder)
     assert files(folder) == ["notes.txt"]
 
@@ -197,4 +197,4 @@ def test_a_disk_that_is_full(folder: Path) -> None:
     ],
 )
 def test_where_files_go(environ: dict[str, str], where: str) -> None:
-    assert spool.folder(environ) == Path(where)
+    assert cache.folder(environ) == Path(where)

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from runsheet import live
+from runsheet.cache import KEPT_SECONDS
 from runsheet.errors import ServiceError
 from runsheet.model import Run
 from runsheet.reports.store import Store
 from runsheet.reports.usage import Settings, slim, usage
-from runsheet.spool import KEPT_SECONDS
 from tests.support.builders import NOW, run, scope
 
 SETTINGS = Settings()
@@ -179,7 +179,7 @@ def test_a_kill_leaves_what_was_saved(folder: Path) -> None:
 
 def test_files_that_nobody_came_back_for_are_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(Store(folder, "rules"), [lean(1)])
-    monkeypatch.setattr("runsheet.spool.time.time", lambda: 2 * KEPT_SECONDS + 4e9)
+    monkeypatch.setattr("runsheet.cache.time.time", lambda: 2 * KEPT_SECONDS + 4e9)
     fill(Store(folder, "other rules"), [lean(2)])
     assert ids(Store(folder, "rules")) == []
 
