@@ -6,6 +6,7 @@ A *spec* is a name and, after a colon, where: `folders:/data/runs`, `export:runs
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,6 +115,17 @@ def _export(setup: Setup, where: str) -> Source:
     return ExportSource(where, clock=setup.clock, projects=named, home=home, host=identity(host))
 
 
+def _trackio(setup: Setup, where: str) -> Source:
+    from runsheet.sources.trackio_db import TrackioSource, default_folder
+
+    return TrackioSource(
+        where or default_folder(setup.environ),
+        clock=setup.clock,
+        projects=tuple(setup.projects) or setup.config.projects,
+        silence=timedelta(hours=setup.config.SETTLE_HOURS),
+    )
+
+
 def _gsheet(setup: Setup, _where: str) -> Destination:
     config = setup.config
     from runsheet.destinations.gsheet import GsheetDestination, spreadsheet_key
@@ -162,6 +174,7 @@ SOURCES: Mapping[str, Callable[[Setup, str], Source]] = {
     "wandb": _wandb,
     "folders": _folders,
     "export": _export,
+    "trackio": _trackio,
 }
 DESTINATIONS: Mapping[str, Callable[[Setup, str], Destination]] = {"gsheet": _gsheet, "xlsx": _xlsx}
 

@@ -88,8 +88,8 @@ class Config(BaseModel):
     GOOGLE_API_ENDPOINT: str = Field("", description="a URL that replaces Google's, or nothing")
     SOURCE: str = Field(
         "wandb",
-        pattern=r"^(wandb|folders(:.*)?|export:.+)$",
-        description="wandb, folders[:DIR] or export:FILE",
+        pattern=r"^(wandb|folders(:.*)?|export:.+|trackio(:.*)?)$",
+        description="wandb, folders[:DIR], export:FILE or trackio[:DIR]",
     )
     DESTINATION: str = Field("gsheet", pattern=r"^(gsheet|xlsx(:.*)?)$", description="gsheet or xlsx[:FILE]")
 
@@ -155,6 +155,7 @@ class Config(BaseModel):
             names=self.NAME,
             settle_hours=self.SETTLE_HOURS,
             live=self.LIVE_ROWS,
+            counted=bool(self.REPORTS),
             usage=self.usage if any(header.key in COMPUTED for header in self.headers) else None,
         )
 

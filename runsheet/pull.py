@@ -205,7 +205,7 @@ class _Puller:
     def _measure(self, gauge: Gauge, run: Run) -> None:
         done = settled(run, self._now, self._rules.settle_hours)
         qualifies = done and not refusal(run, self._rules, self._now)
-        text = f"{run.id} {live.stamp(run)}" if self._rules.live else run.id
+        text = f"{run.id} {live.stamp(run)}" if self._rules.live or self._rules.counted else run.id
         gauge.add(run, text if qualifies else "", waits=not done)
 
     # --- the runs ------------------------------------------------------------------------------
@@ -354,6 +354,7 @@ class _Puller:
             self.watermarks[mark.key] = mark
             if since:
                 self.since[mark.key] = since
+                self.urgent = self.urgent or (self._rules.counted and mark.digest != since.digest)
             else:
                 same = before is not None and replace(mark, full=before.full) == before
                 self.urgent = self.urgent or not same or (before is not None and self._is_due(before))

@@ -16,6 +16,7 @@ class Rules:
 
     `states`: only these, empty for all. `users`: only runs of these, empty for all.
     `names`: user name to the name shown. `live`: runs get a row when they start, which follows them.
+    `counted`: reports are made of all runs, so that one that was resumed is news.
     `usage`: how the columns of fields.COMPUTED are computed, None where there is none of them.
     """
 
@@ -25,6 +26,7 @@ class Rules:
     names: Mapping[str, str] = field(default_factory=dict)
     settle_hours: float = 24.0
     live: bool = False
+    counted: bool = False
     usage: Settings | None = None
 
 

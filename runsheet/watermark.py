@@ -131,7 +131,7 @@ def digest(texts: Iterable[str]) -> str:
 
 def fingerprint(rules: Rules, query: Query) -> str:
     """What stands for all that decides which runs qualify: with other rules all runs are looked at again."""
-    qualify = [sorted(rules.states), sorted(rules.users), rules.settle_hours, rules.live]
+    qualify = [sorted(rules.states), sorted(rules.users), rules.settle_hours, rules.live, rules.counted]
     asked = [sorted(query.users), json.dumps(query.filters, sort_keys=True, default=str)]
     return digest([json_text(qualify), json_text(asked)])[:6]
 

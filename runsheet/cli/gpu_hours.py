@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 import click
 
@@ -40,7 +41,10 @@ WHOSE = (
     ),
     click.option("--host", default="", metavar="URL", help="A W&B server of your own."),
     click.option(
-        "--source", default="", metavar="NAME", help="wandb (default), folders[:DIR] or export:FILE."
+        "--source",
+        default="",
+        metavar="NAME",
+        help="wandb (default), folders[:DIR], export:FILE or trackio[:DIR].",
     ),
     click.option(
         "--config_path",
@@ -275,4 +279,5 @@ def _url(typed: str, scopes: Iterable[Scope]) -> str:
     host = next((scope.host for scope in scopes), "")
     if not host:
         return ""
-    return typed or os.environ.get("WANDB_BASE_URL") or f"https://{host}/"
+    named = typed or os.environ.get("WANDB_BASE_URL", "")
+    return named if urlsplit(named).netloc == host or named == host else f"https://{host}/"

@@ -33,7 +33,10 @@ PLACE = (
     ),
     click.option("--host", default="", metavar="URL", help="A W&B server of your own."),
     click.option(
-        "--source", default="", metavar="NAME", help="wandb (default), folders[:DIR] or export:FILE."
+        "--source",
+        default="",
+        metavar="NAME",
+        help="wandb (default), folders[:DIR], export:FILE or trackio[:DIR].",
     ),
     click.option("--destination", default="", metavar="NAME", help="gsheet (default) or xlsx[:FILE]."),
 )

@@ -15,7 +15,8 @@ def explain(run: Run, settings: Settings, window: Window, now: datetime) -> Iter
     yield f"started: {_time(run.created)}"
     yield f"last sign of life: {_time(run.heartbeat)}"
     yield from _ran(run, now)
-    yield f"ended: {_time(used.end)}{_why_then(run, used)}"
+    if used.status != "in progress":
+        yield f"ended: {_time(used.end)}{_why_then(run, used)}"
     yield from _size(run, settings)
     for flag in used.flags:
         yield f"odd: {flag}"

@@ -83,7 +83,8 @@ class Gather:
 
     def _renew(self, source: Watched, scope: Scope, project: str) -> None:
         """Bring what the store knows of a project up to date."""
-        known = self._store.stamps(scope)
+        known = dict(self._store.stamps(scope))
+        known |= {run.id: "" for run in self._store.runs(scope) if self._usage(run).skipped}
         if not known:
             self._renew_whole(scope, project)
             return

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -101,6 +102,7 @@ class Store:
             return file
         if self._memory is None:
             self._memory = sqlite3.connect(":memory:", check_same_thread=False)
+            weakref.finalize(self, self._memory.close)
             self._memory.executescript(_TABLE)
         return self._memory
 

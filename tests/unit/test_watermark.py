@@ -150,10 +150,11 @@ def test_other_rules_have_another_fingerprint() -> None:
         watermark.fingerprint(rules(users=frozenset({"kim"})), Query()),
         watermark.fingerprint(rules(settle_hours=1.0), Query()),
         watermark.fingerprint(rules(live=True), Query()),
+        watermark.fingerprint(rules(counted=True), Query()),
         watermark.fingerprint(rules(), Query(users=("kim",))),
         watermark.fingerprint(rules(), Query(filters={"group": "a"})),
     ]
-    assert len({same, *others}) == 7
+    assert len({same, *others}) == 8
 
 
 def test_a_window_that_is_the_same_has_the_same_digest() -> None:

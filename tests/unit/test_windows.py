@@ -373,6 +373,20 @@ def test_a_run_that_is_forgotten_meanwhile(office: Office, full: bool) -> None:
     assert office.tick().added_ids == ("run0004",)
 
 
+def test_a_resumed_run_is_news_where_runs_are_counted(office: Office) -> None:
+    """A report adds its hours up anew, though its row stays as it is; once."""
+    office.rules = rules("run_id", "lr", dynamic=(), counted=True)
+    office.tick()
+    assert office.tick().quiet
+    newest = f"run{len(OLD) - 1:04d}"
+    office.change(newest, heartbeat=NOW)
+    assert [office.tick().quiet, office.tick().quiet] == [False, True]
+    office.rules = rules("run_id", "lr", dynamic=())
+    office.tick()
+    office.change(newest, heartbeat=NOW + MINUTE)
+    assert office.tick().quiet
+
+
 class Choosy(Counting):
     """Takes no batch with the run "bad", and dies at the second batch that it would take."""
 

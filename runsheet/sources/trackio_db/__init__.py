@@ -1,0 +1,11 @@
+"""The source `trackio`: what Trackio keeps on this machine, read without Trackio.
+
+run_facts   what rows tell about a run, and how that becomes a Run
+database    a project's SQLite file
+inbox       rows that Trackio's dashboard has not imported into the database yet
+source      the interface
+"""
+
+from runsheet.sources.trackio_db.source import TrackioSource, default_folder
+
+__all__ = ["TrackioSource", "default_folder"]
