@@ -9,6 +9,7 @@ Several projects are pulled at the same time, WORKERS at most.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from runsheet import fields, live, watermark
+from runsheet import columns, fields, live, watermark
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
 from runsheet.intake import Intake, Part
@@ -89,7 +90,7 @@ def pull(
     shown = [str(sorted(rules.names.items())), str(rules.usage or ""), f"{query.machine} {query.gpus}"]
     spools = Spools(before.cache, watermark.digest(shown))
     pulled = Pulled(projects=len(projects), spools=spools)
-    puller = _Puller(source, rules, query, clock, _Counter(progress), before, spools)
+    puller = _Puller(source, rules, query, clock, _Count(progress), before, spools)
     try:
         glances = _each(puller.glance, projects, source)
         pulled.quiet = bool(glances) and all(glance.quiet for glance in glances)
@@ -117,7 +118,7 @@ def _each(work: Callable[[str], T], projects: Sequence[str], source: Source) -> 
         return list(pool.map(work, projects))
 
 
-class _Counter:
+class _Count:
     """Tells how many runs were taken in by all threads together."""
 
     def __init__(self, progress: Progress) -> None:
@@ -231,8 +232,6 @@ class _Puller:
         scope = source.scope(project)
         spool = self._spool(scope)
         try:
-            if self.book and self._is_new_header(self.book):
-                return self._whole(project, spool)
             if self.book and (glance.recent or self.book.ids.get(scope)):
                 return self._light(source, project, glance, spool)
             if spool.earlier:
@@ -245,9 +244,11 @@ class _Puller:
         return self._whole(project, spool)
 
     def _is_new_header(self, book: Ledger) -> bool:
-        """Whether a fixed header has no column yet: which path it means is for all runs to tell."""
+        """Whether a fixed header has no column yet, and no other column shows what it means: which path that
+        is, is for all runs to tell."""
+        shown = columns.Seen(Counter(book.columns.values()))
         keys = {header.key for header in self._rules.choice.fixed}.difference(fields.BUILTIN_KEYS)
-        return not keys <= book.columns.keys()
+        return any(key not in book.columns and not columns.resolve(key, shown) for key in keys)
 
     def _quiet(self, recent: Recent) -> Part:
         """What a project without news gives: counts."""
@@ -299,6 +300,8 @@ class _Puller:
                 self._progress()
             else:
                 wanted.append(run.id)
+        if wanted and self.book and self._is_new_header(self.book):
+            return self._whole(project, spool)
         self._pick(source, project, wanted, chosen, intake, gauge)
         part, recent = intake.part, glance.recent
         part.candidates = list(chosen.values())

@@ -387,6 +387,32 @@ def test_a_resumed_run_is_news_where_runs_are_counted(office: Office) -> None:
     assert office.tick().quiet
 
 
+def test_a_header_that_another_column_shows_needs_no_other_runs() -> None:
+    """It gets no column of its own, ever: that must not mean that all runs are pulled in each tick."""
+    office = Office(OLD, rules("run_id"))
+    office.tick()
+    office.rules = rules("run_id", "loss")
+    for number in range(2):
+        office.add(fresh(f"new{number}"))
+        office.tick()
+    assert office.source.requests == 2
+    assert office.sheet.rows[0].count("loss") == 1
+
+
+def test_a_header_that_is_added_without_new_runs_asks_for_none(office: Office) -> None:
+    """Its column comes with the next row; until then nothing is pulled whole."""
+    office.rules = rules("run_id", "lr", "loss", dynamic=())
+    office.change("run1499", heartbeat=NOW, state="running")
+    office.tick()
+    assert office.source.requests == 1
+    office.add(fresh("new"))
+    office.tick()
+    assert office.source.requests == 1 + 2, "once, all of them"
+    office.add(fresh("newer"))
+    office.tick()
+    assert office.source.requests == 2
+
+
 class Choosy(Counting):
     """Takes no batch with the run "bad", and dies at the second batch that it would take."""
 
