@@ -85,32 +85,12 @@ def tick(
         pulled.spools.keep()
         raise
     pulled.spools.done()
-    return Report(
-        seen=pulled.count,
-        total=pulled.total,
-        added_ids=tuple(writing.added),
-        updated_ids=tuple(writing.updated),
-        columns_added=tuple(column.title for column in decision.plan.new if writing.wrote),
-        kept=decision.kept,
-        put_back=writing.put_back,
-        lost=writing.lost,
-        waiting=dict(pulled.waiting + Counter(decision.waiting)),
-        skips=(*pulled.skips, *writing.skips),
-        deleted=decision.deleted,
-        left_out=decision.left_out,
-        lost_notes=decision.lost_notes,
-        over=decision.over,
-        doubles=decision.doubles,
-        notices=(*writing.notices, *destination.remarks),
-        failed={project: str(error) for project, error in pulled.failed.items()},
+    report = writing.report(decision)
+    return replace(
+        report,
         source=source.name,
         source_requests=source.requests,
-        destination=destination.name,
-        destination_requests=destination.requests,
         seconds=clock.monotonic() - started,
-        quiet=pulled.quiet,
-        planned=decision.plan if mode.dry_run else None,
-        stop=decision.stop if mode.dry_run else "",
     )
 
 
@@ -149,11 +129,10 @@ class _Writing:
         shape = self._still(self._destination.read)
         self._early = _Early(shape, at=self._clock.monotonic())
         mode, stands = self._mode, bool(shape.owned) and not (shape.empty or shape.hollow)
-        columns_now = watermark.of_columns(f"{owned.key} {owned.title}" for owned in shape.owned)
         return Before(
             watermark.read(shape.watermarks),
             self._book if stands else None,
-            touched=shape.touched or columns_now not in shape.watermarks,
+            touched=shape.touched or watermark.of_columns(shape.owned) not in shape.watermarks,
             full=mode.full,
             hours=mode.full_hours,
             # What a dry run would write is shown when all is over.
@@ -194,6 +173,34 @@ class _Writing:
         work = self.decide if self._mode.dry_run else self.run
         return work(early, pulled.candidates, whole=True)
 
+    def report(self, decision: Decision) -> Report:
+        """What was done, but for what only the source knows."""
+        pulled = self._pulled
+        return Report(
+            seen=pulled.count,
+            total=pulled.total,
+            added_ids=tuple(self.added),
+            updated_ids=tuple(self.updated),
+            columns_added=tuple(column.title for column in decision.plan.new if self.wrote),
+            kept=decision.kept,
+            put_back=self.put_back,
+            lost=self.lost,
+            waiting=dict(pulled.waiting + Counter(decision.waiting)),
+            skips=(*pulled.skips, *self.skips),
+            deleted=decision.deleted,
+            left_out=decision.left_out,
+            lost_notes=decision.lost_notes,
+            over=decision.over,
+            doubles=decision.doubles,
+            notices=(*self.notices, *self._destination.remarks),
+            failed={project: str(error) for project, error in pulled.failed.items()},
+            destination=self._destination.name,
+            destination_requests=self._destination.requests,
+            quiet=pulled.quiet,
+            planned=decision.plan if self._mode.dry_run else None,
+            stop=decision.stop if self._mode.dry_run else "",
+        )
+
     def decide(self, early: "_Early | None", candidates: Sequence[Candidate], *, whole: bool) -> Decision:
         """Read what the plan needs, and plan. What an earlier write of ours left comes first. `whole`: these
         are all candidates. Raises Changed when the sheet moves meanwhile."""
@@ -230,8 +237,7 @@ class _Writing:
         now = watermark.read(shape.watermarks)
         moved = {key for key, since in pulled.since.items() if now.get(key) != since}
         fresh = {key: mark for key, mark in pulled.watermarks.items() if key not in moved}
-        keys = [f"{column.key} {column.title}" for column in decision.plan.columns]
-        marks = watermark.merged(shape.watermarks, fresh, keys)
+        marks = watermark.merged(shape.watermarks, fresh, decision.plan.columns)
         if not marks or (marks == shape.watermarks and not shape.touched):
             return decision
         return replace(decision, plan=replace(decision.plan, watermarks=marks))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from runsheet.model import Run, Scope
+from runsheet.model import Column, Owned, Run, Scope
 from runsheet.packing import json_text, parse_scope, scope_text
 from runsheet.rules import Rules
 from runsheet.sources.base import Query, Recent
@@ -136,9 +136,10 @@ def fingerprint(rules: Rules, query: Query) -> str:
     return digest([json_text(qualify), json_text(asked)])[:6]
 
 
-def of_columns(keys: Iterable[str]) -> str:
-    """The text that says which columns of ours there were when the watermarks were written."""
-    return f"columns {digest(keys)}"
+def of_columns(columns: Iterable[Column | Owned]) -> str:
+    """The text that says which columns of ours there were, and what they were called, when the watermarks
+    were written."""
+    return f"columns {digest(f'{column.key} {column.title}' for column in columns)}"
 
 
 def read(texts: Iterable[str]) -> dict[Key, Watermark]:
@@ -146,11 +147,13 @@ def read(texts: Iterable[str]) -> dict[Key, Watermark]:
     return {mark.key: mark for text in texts for mark in _parsed(text)}
 
 
-def merged(texts: Iterable[str], fresh: Mapping[Key, Watermark], keys: Iterable[str] = ()) -> tuple[str, ...]:
+def merged(
+    texts: Iterable[str], fresh: Mapping[Key, Watermark], columns: Iterable[Column | Owned] = ()
+) -> tuple[str, ...]:
     """The texts of the watermarks with fresh ones put in, as many as there is room for, the latest first, and
     that of the table's columns."""
     marks = sorted({**read(texts), **fresh}.values(), key=lambda mark: mark.full, reverse=True)
-    kept = [of_columns(keys)] if marks else []
+    kept = [of_columns(columns)] if marks else []
     left = CHARS
     for text in map(_text, marks):
         left -= len(text) + 4

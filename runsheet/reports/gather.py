@@ -83,8 +83,7 @@ class Gather:
 
     def _renew(self, source: Watched, scope: Scope, project: str) -> None:
         """Bring what the store knows of a project up to date."""
-        known = dict(self._store.stamps(scope))
-        known |= {run.id: "" for run in self._store.runs(scope) if self._usage(run).skipped}
+        known = self._store.stamps(scope)
         if not known:
             self._renew_whole(scope, project)
             return
@@ -104,7 +103,12 @@ class Gather:
         self._keep(self._whole(project))
 
     def _keep(self, runs: Iterable[Run]) -> None:
-        self._store.add(slim(run, self._settings) for run in runs)
+        self._store.add((slim(run, self._settings) for run in runs), self._stamp)
+
+    def _stamp(self, run: Run) -> str:
+        """How a run stands. One whose world size is no number is asked for each time: it may be put right,
+        which shows in no sign of life."""
+        return "" if self._usage(run).skipped else live.stamp(run)
 
     def _whole(self, project: str) -> Iterator[Run]:
         return self._complete(project, self._source.runs(project, self._query))

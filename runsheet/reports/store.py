@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -73,9 +73,9 @@ class Store:
         for run_id, data in self._all("SELECT id, data FROM runs WHERE scope = ?", scope):
             yield _run(scope, unword(run_id), data)
 
-    def add(self, runs: Iterable[Run]) -> None:
-        """Keep slim runs, each in the place of what is known of it."""
-        rows = ((scope_text(run.scope), word(run.id), live.stamp(run), _data(run)) for run in runs)
+    def add(self, runs: Iterable[Run], stamp: Callable[[Run], str] = live.stamp) -> None:
+        """Keep slim runs, each in the place of what is known of it; `stamp` says how each stands."""
+        rows = ((scope_text(run.scope), word(run.id), stamp(run), _data(run)) for run in runs)
         self._now.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", rows)
 
     def save(self) -> None:

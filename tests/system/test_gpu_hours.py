@@ -279,6 +279,8 @@ class TestWandb:
         assert told(world, "--source", "export:runs.jsonl", "--by", "user") == live
         assert "GPU-hours: 3" in told(world, "--source", "export:runs.jsonl", "--world_size_config", "mine")
         assert not world.wandb.requests
+        elsewhere = told(world, "--source", "export:runs.jsonl", "--host", "https://wandb.example")
+        assert f"host: https://{world.wandb.host}/" in elsewhere, "not the one that is named"
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,21 @@ def test_only_what_is_new_is_asked_for() -> None:
     assert source.asked[1:] == [["run0001", "run0004"]]
 
 
+def test_a_world_size_that_was_put_right() -> None:
+    """The run shows no sign of life then, so one that made no sense is asked for each time."""
+    runs = [sized(0), run(1, config={"dist/world_size": "x"})]
+    source, store = Counting({PROJECT: runs}), Store(None, "")
+    gathered(source, store)
+    source.asked.clear()
+    assert gathered(source, store)["run0001"] == 0
+    assert source.asked[1:] == [["run0001"]]
+    runs[1] = sized(1, 3)
+    assert gathered(source, store)["run0001"] == 72.0
+    source.asked.clear()
+    gathered(source, store)
+    assert source.asked[1:] == []
+
+
 def test_a_run_that_goes_on_is_asked_for_when_it_is_over() -> None:
     runs = [sized(0), sized(1)]
     source, store = Counting({PROJECT: runs}), Store(None, "")
