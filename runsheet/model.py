@@ -78,6 +78,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A row that a run logged. `time` is in seconds since 1970, None where nothing tells it. `values` by key,
+    as they were logged: a number may be NaN, or the text "NaN"."""
+
+    time: float | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """Something a source left out, and why. `what` names a run or a folder.
 

@@ -5,13 +5,14 @@ A source is made anew for every tick, so credentials are read anew (P8). A *ligh
 config and no summary: a service lists thousands of them in the time of a hundred whole ones.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from runsheet.errors import ServiceError
-from runsheet.model import Run, Scope, Skip
+from runsheet.model import Run, Sample, Scope, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +96,86 @@ class Watched(Source, Protocol):
     def pick(self, project: str, query: Query, ids: Sequence[str]) -> Iterator[Run | Skip]:
         """Yield the runs with these ids, whole, in the order of `ids`; those that are gone by now, or
         that the query leaves out, are passed over. Raises NotLight too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Runs that are meant: those for which all that is given here holds; with nothing given, all.
+
+    `id`; `name`: the name shown, or `run_name` in the config, under which some trainers write it; `called`: an
+    id or such a name; `group`; `sweep`: its id; `filters`: a W&B filter object.
+    """
+
+    id: str = ""
+    name: str = ""
+    called: str = ""
+    group: str = ""
+    sweep: str = ""
+    filters: Mapping[str, Any] = field(default_factory=dict)
+
+    def means(self, run: Run) -> bool:
+        """Whether a whole run is meant, as far as that can be told here: `filters` are not looked at."""
+        names = (run.name, run.config.get("run_name"))
+        asked = (
+            (self.id, (run.id,)),
+            (self.name, names),
+            (self.called, (run.id, *names)),
+            (self.group, (run.group,)),
+            (self.sweep, (run.sweep,)),
+        )
+        return all(wanted in among for wanted, among in asked if wanted)
+
+
+@runtime_checkable
+class Finder(Source, Protocol):
+    """A source that finds single runs without listing all of them."""
+
+    def find(self, project: str, which: Which, query: Query) -> Iterator[Run | Skip]:
+        """Yield the runs that are meant, whole, the one that was created last first. Nothing is asked for
+        beyond what is taken from the iterator, but for the rest of a page. `query` says what is read of
+        them. Raises as `Source.runs` does."""
+        ...
+
+
+class Stream(StrEnum):
+    """The two kinds of rows that a run logs: what the training logs, and what the client measures of the
+    machine meanwhile."""
+
+    HISTORY = "history"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The keys that a run logged, by stream, each with the number of its rows; 0 where nobody knows it."""
+
+    history: Mapping[str, int] = field(default_factory=dict)
+    system: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a stream, in the order in which they were logged. `total`: how many rows there are, where it is
+    known that these are only a part of them; else None."""
+
+    samples: tuple[Sample, ...] = ()
+    total: int | None = None
+
+
+@runtime_checkable
+class Recorded(Source, Protocol):
+    """A source that has what runs logged, not only the last values of it.
+
+    Keys of Stream.SYSTEM are named as W&B's server does ("system.gpu.0.powerWatts"), or as Trackio does
+    ("gpu/0/power"). Both methods may be called from several threads. They raise NotFound when the run is gone,
+    and otherwise as `Source.runs` does.
+    """
+
+    def logged(self, run: Run) -> Logged:
+        """The keys of both streams. `run` is one of this source."""
+        ...
+
+    def rows(self, run: Run, stream: Stream, wanted: Callable[[str], bool] = lambda _key: True) -> Rows:
+        """The rows of a stream, of each the values whose keys are `wanted`; rows without any are left out."""
         ...
