@@ -6,6 +6,7 @@ options   flags that commands share; errors become a sentence and an exit code
 sync      the sync, once or as a daemon
 upkeep    doctor, forget, history, undo, health
 gpu_hours what the runs of projects used
+whose     whose runs the commands ask for that only read
 """
 
 from collections.abc import Sequence

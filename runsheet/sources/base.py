@@ -103,8 +103,8 @@ class Watched(Source, Protocol):
 class Which:
     """Runs that are meant: those for which all that is given here holds; with nothing given, all.
 
-    `id`; `name`: the name shown, or `run_name` in the config, under which some trainers write it; `called`: an
-    id or such a name; `group`; `sweep`: its id; `filters`: a W&B filter object.
+    `id`; `name`: the name shown, or `run_name` in the config, where some trainers write it; `called`: an id
+    or such a name; `group`; `sweep`: its id; `filters`: a W&B filter object.
     """
 
     id: str = ""
@@ -168,8 +168,8 @@ class Recorded(Source, Protocol):
     """A source that has what runs logged, not only the last values of it.
 
     Keys of Stream.SYSTEM are named as W&B's server does ("system.gpu.0.powerWatts"), or as Trackio does
-    ("gpu/0/power"). Both methods may be called from several threads. They raise NotFound when the run is gone,
-    and otherwise as `Source.runs` does.
+    ("gpu/0/power"). Both methods may be called from several threads. They raise NotFound when the run is
+    gone, and otherwise as `Source.runs` does.
     """
 
     def logged(self, run: Run) -> Logged:
