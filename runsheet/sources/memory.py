@@ -1,13 +1,14 @@
 """Sources that hold their runs in memory: for tests, demonstrations and dry runs."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 
 from runsheet.errors import NotFound
-from runsheet.model import Run, Scope, Skip
-from runsheet.sources.base import Query, Recent
+from runsheet.model import Run, Sample, Scope, Skip
+from runsheet.sources.base import Logged, Query, Recent, Rows, Stream
 
 PAGE = 1000
 """Runs that a service would give in one answer."""
@@ -18,23 +19,52 @@ FIRST = 500
 MANY = 5000
 """Recent runs of which it is no dearer to list all."""
 
+Recordings = Mapping[str, Sequence[Sample]]
+"""Rows of a stream by run id."""
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class MemorySource:
-    """Yields the runs it was given, by project, in their order."""
+    """Yields the runs it was given, by project, in their order, and the rows of those that have any."""
 
     name = "memory"
     requests = 0
 
-    def __init__(self, runs: Mapping[str, Sequence[Run | Skip]]) -> None:
+    def __init__(
+        self,
+        runs: Mapping[str, Sequence[Run | Skip]],
+        *,
+        history: Recordings | None = None,
+        system: Recordings | None = None,
+    ) -> None:
         self._runs = runs
+        self._samples = {Stream.HISTORY: history or {}, Stream.SYSTEM: system or {}}
 
     def projects(self) -> tuple[str, ...]:
         return tuple(self._runs)
 
     def runs(self, project: str, query: Query) -> Iterator[Run | Skip]:
         yield from self._items(project)
+
+    def logged(self, run: Run) -> Logged:
+        """See Recorded."""
+        history, system = (
+            Counter(key for sample in self.rows(run, stream).samples for key in sample.values)
+            for stream in (Stream.HISTORY, Stream.SYSTEM)
+        )
+        return Logged(history, system)
+
+    def rows(self, run: Run, stream: Stream, wanted: Callable[[str], bool] = lambda _key: True) -> Rows:
+        """See Recorded."""
+        listed = (item for items in self._runs.values() for item in items if isinstance(item, Run))
+        if not any((item.scope, item.id) == (run.scope, run.id) for item in listed):
+            raise NotFound(f"there is no run {run.id} of {run.scope.project}")
+        samples = (
+            Sample(sample.time, {key: value for key, value in sample.values.items() if wanted(key)})
+            for sample in self._samples[stream].get(run.id, ())
+        )
+        return Rows(tuple(sample for sample in samples if sample.values))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -52,8 +82,14 @@ class WatchedMemorySource(MemorySource):
     without a heartbeat are not recent, unless all are.
     """
 
-    def __init__(self, runs: Mapping[str, Sequence[Run | Skip]]) -> None:
-        super().__init__(runs)
+    def __init__(
+        self,
+        runs: Mapping[str, Sequence[Run | Skip]],
+        *,
+        history: Recordings | None = None,
+        system: Recordings | None = None,
+    ) -> None:
+        super().__init__(runs, history=history, system=system)
         self._lock = threading.Lock()
 
     def scope(self, project: str) -> Scope:

@@ -6,16 +6,33 @@ first and the database afterwards misses none.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runsheet.clock import Clock
+from runsheet.errors import AccessError, ServiceError
 from runsheet.model import Skip
 from runsheet.sources.trackio_db.run_facts import Facts, instant, parse
 
 METRIC, SYSTEM_METRIC = "metric", "system_metric"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a run. `log_id` is "" where it has none."""
+
+    kind: str
+    project: str
+    run_id: str
+    name: str
+    time: float
+    step: int
+    log_id: str
+    metrics: dict[str, Any]
+    config: dict[str, Any] | None
 
 
 class Inbox:
@@ -23,6 +40,7 @@ class Inbox:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._projects: dict[str, dict[str, Facts]] = {}
+        self._files: dict[tuple[str, str], dict[Path, None]] = {}
         self.skips: list[Skip] = []
         for parent, folders, names in os.walk(folder / "inbox", onerror=self._miss):
             folders.sort()
@@ -30,7 +48,7 @@ class Inbox:
                 clock.check()
                 path = Path(parent, name)
                 try:
-                    self._take(path, path.read_bytes().splitlines())
+                    self._take(path, path.read_bytes())
                 except OSError as error:
                     self._miss(error)
 
@@ -42,46 +60,82 @@ class Inbox:
         """What is known of the runs of a project, by id: a copy, to be added to."""
         return deepcopy(self._projects.get(project, {}))
 
+    def lines(self, project: str, run_id: str) -> Iterator[Line]:
+        """The rows of a run, read again from the files that had any. One that is gone was imported since, so
+        that the database has its rows. Raises AccessError or ServiceError."""
+        for path in self._files.get((project, run_id), ()):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            except PermissionError as error:
+                raise AccessError(f"{path} must not be read: {error.strerror}") from error
+            except OSError as error:
+                raise ServiceError(f"{path} cannot be read: {error.strerror}") from error
+            for _, line in _read(data):
+                if isinstance(line, Line) and (line.project, line.run_id) == (project, run_id):
+                    yield line
+
     def _miss(self, error: OSError) -> None:
         """Note that a file or folder cannot be read, which is no loss if it was imported meanwhile."""
         if not isinstance(error, FileNotFoundError):
             reason = f"it cannot be read, and may hold runs: {error.strerror}"
             self.skips.append(Skip(str(error.filename), reason, count=0, gap=True))
 
-    def _take(self, path: Path, lines: Iterable[bytes]) -> None:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                self._sort(parse(line))
-            except ValueError:
+    def _take(self, path: Path, data: bytes) -> None:
+        for number, line in _read(data):
+            if isinstance(line, Line):
+                self._add(line)
+                self._files.setdefault((line.project, line.run_id), {})[path] = None
+            else:
                 where = f"{path}, line {number}"
                 self.skips.append(Skip(where, "it is no row of Trackio that can be read", count=0))
 
-    def _sort(self, record: dict[str, Any]) -> None:
-        """Add a row to its run. Alerts and what later versions may write tell nothing of a run.
-
-        Raises ValueError for a row that does not say whose it is or when it was written.
-        """
-        kind = record.get("kind")
-        if kind not in (METRIC, SYSTEM_METRIC):
-            return
-        project, name, time = record.get("project"), record.get("run"), instant(record.get("timestamp"))
-        metrics, config = record.get("metrics"), record.get("config")
-        if not (isinstance(project, str) and isinstance(name, str) and name and isinstance(metrics, dict)):
-            raise ValueError("names no run")
-        if time is None:
-            raise ValueError("has no time")
-        run_id = str(record.get("run_id") or name)
-        facts = self._projects.setdefault(canonical(project), {}).setdefault(run_id, Facts(run_id))
-        facts.name = name
-        if isinstance(config, dict):
-            facts.describe(config, None)
-        if kind == METRIC:
-            step = record.get("step")
-            facts.log(time, metrics, step if isinstance(step, int) else 0)
+    def _add(self, line: Line) -> None:
+        """Add what a row tells to the facts of its run."""
+        facts = self._projects.setdefault(line.project, {}).setdefault(line.run_id, Facts(line.run_id))
+        facts.name = line.name
+        if line.config is not None:
+            facts.describe(line.config, None)
+        if line.kind == METRIC:
+            facts.log(line.time, line.metrics, line.step)
         else:
-            facts.look(time, metrics)
+            facts.look(line.time, line.metrics)
+
+
+def _read(data: bytes) -> Iterator[tuple[int, Line | None]]:
+    """The rows in a file, each behind its number; None for one that cannot be read. Alerts, and what later
+    versions may write, tell nothing of a run and are passed over."""
+    for number, text in enumerate(data.splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            record = parse(text)
+            if record.get("kind") in (METRIC, SYSTEM_METRIC):
+                yield number, _line(record)
+        except ValueError:
+            yield number, None
+
+
+def _line(record: dict[str, Any]) -> Line:
+    """Raises ValueError for a row that does not say whose it is or when it was written."""
+    project, name, time = record.get("project"), record.get("run"), instant(record.get("timestamp"))
+    metrics, config, step = record.get("metrics"), record.get("config"), record.get("step")
+    if not (isinstance(project, str) and isinstance(name, str) and name and isinstance(metrics, dict)):
+        raise ValueError("names no run")
+    if time is None:
+        raise ValueError("has no time")
+    return Line(
+        kind=record["kind"],
+        project=canonical(project),
+        run_id=str(record.get("run_id") or name),
+        name=name,
+        time=time,
+        step=step if isinstance(step, int) else 0,
+        log_id=str(record.get("log_id") or ""),
+        metrics=metrics,
+        config=config if isinstance(config, dict) else None,
+    )
 
 
 def canonical(project: str) -> str:

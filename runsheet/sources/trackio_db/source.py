@@ -6,18 +6,23 @@ has finished: see run_facts.run.
 """
 
 import os
+import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from runsheet.clock import Clock
 from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError
 from runsheet.model import Run, Scope, Skip
-from runsheet.sources.base import Query
-from runsheet.sources.trackio_db import database, run_facts
+from runsheet.sources.base import Logged, Query, Rows, Stream
+from runsheet.sources.trackio_db import database, run_facts, snapshot
 from runsheet.sources.trackio_db.inbox import Inbox, canonical
 from runsheet.sources.trackio_db.run_facts import Facts
+from runsheet.sources.trackio_db.run_rows import RunRows
+
+T = TypeVar("T")
 
 RESERVED = "registry-"
 """How the names of databases begin that hold no project."""
@@ -91,14 +96,43 @@ class TrackioSource:
             if not users or run_facts.user(each).casefold() in users:
                 yield run_facts.run(each, scope, now, silence=self._silence, gpus=query.gpus)
 
+    def logged(self, run: Run) -> Logged:
+        """See Recorded."""
+        return self._rows(run, RunRows.logged)
+
+    def rows(self, run: Run, stream: Stream, wanted: Callable[[str], bool] = lambda _key: True) -> Rows:
+        """See Recorded. Keys and values are as Trackio writes them."""
+        return self._rows(run, lambda found: found.rows(stream, wanted))
+
     def close(self) -> None:
         """Nothing is held."""
 
+    def _rows(self, run: Run, take: Callable[[RunRows], T]) -> T:
+        """What `take` makes of the rows of a run. Raises NotFound if nothing is known of it."""
+        project = run.scope.project
+        lines = [*self._read_inbox().lines(project, run.id)]  # before the database: see there
+
+        def taken(connection: sqlite3.Connection | None) -> T | None:
+            found = RunRows(run.id, lines, self._clock, connection)
+            return take(found) if found.there() else None
+
+        path = self._database(project)
+        made = snapshot.read(path, taken, self._clock) if path else None
+        made = taken(None) if made is None else made
+        if made is None:
+            raise NotFound(f"{self._folder} holds no run {run.id} of a project {project} of Trackio")
+        return made
+
+    def _database(self, project: str) -> Path | None:
+        """The file of a project, which need not be there; None for what cannot be one."""
+        is_one = canonical(project) == project and not project.startswith(RESERVED)
+        return self._folder / f"{project}.db" if is_one else None
+
     def _facts(self, project: str, inbox: Inbox, *, gpus: bool) -> dict[str, Facts]:
         """What is known of the runs of a project. The inbox was read first: see there."""
-        path = self._folder / f"{project}.db"
+        path = self._database(project)
         facts = None
-        if canonical(project) == project and not project.startswith(RESERVED):
+        if path:
             facts = database.read(path, lambda: inbox.facts(project), self._clock, gpus=gpus)
         if facts is None and project not in inbox.projects:
             there = ", ".join(self._found()) or "none"

@@ -7,7 +7,7 @@ only the last value of each is wanted.
 
 import importlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,17 @@ def _classes() -> tuple[Any, type[Exception]]:
     messages = importlib.import_module("wandb.proto.wandb_internal_pb2")
     failure: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
     return messages.Record, failure
+
+
+def parsed(records: Iterable[bytes]) -> Iterator[Any]:
+    """The records as objects of W&B's classes. One that cannot be parsed is passed over."""
+    parse, failure = _classes()[0].FromString, _classes()[1]
+    for raw in records:
+        try:
+            record = parse(raw)
+        except failure:
+            continue
+        yield record
 
 
 class Leaves:
@@ -58,7 +69,7 @@ class Leaves:
                 value = facts.parse(raw)
             except ValueError:
                 continue
-            *way, name = _steps(key)
+            *way, name = steps_of(key)
             inner = values
             for step in way:
                 inner = inner.setdefault(step, {})
@@ -67,12 +78,12 @@ class Leaves:
 
     def _make_room(self, key: Key) -> None:
         """Remove what lies below `key`, and open what lies above it."""
-        steps = _steps(key)
+        steps = steps_of(key)
         if key in self._parents:
-            for other in [other for other in self.raw if _steps(other)[: len(steps)] == steps]:
+            for other in [other for other in self.raw if steps_of(other)[: len(steps)] == steps]:
                 del self.raw[other]
         for length in range(1, len(steps)):
-            parent = _key(steps[:length])
+            parent = key_of(steps[:length])
             if parent in self.raw:
                 self._open(parent)
             self._parents.add(parent)
@@ -84,45 +95,35 @@ class Leaves:
         except ValueError:
             return
         if isinstance(value, dict):
-            self.raw |= {(*_steps(key), name): json.dumps(inner) for name, inner in value.items()}
+            self.raw |= {(*steps_of(key), name): json.dumps(inner) for name, inner in value.items()}
 
 
-def _place(item: Any) -> Key:
+def place(item: Any) -> Key:
     """Where an item belongs. Clients up to 0.17 fill `key`, later ones mostly `nested_key`."""
-    return item.key or _key(tuple(item.nested_key))
+    return item.key or key_of(tuple(item.nested_key))
 
 
-def _steps(key: Key) -> tuple[str, ...]:
+def steps_of(key: Key) -> tuple[str, ...]:
+    """A key as a path."""
     return (key,) if isinstance(key, str) else key
 
 
-def _key(steps: tuple[str, ...]) -> Key:
+def key_of(steps: tuple[str, ...]) -> Key:
+    """A path as a key: a text where it has one step."""
     return steps[0] if len(steps) == 1 else steps or ""
 
 
 def read(records: Iterable[bytes]) -> Facts | None:
-    """The facts that these records tell; None if there is no run among them.
-
-    A record that cannot be parsed is passed over.
-    """
+    """The facts that these records tell; None if there is no run among them."""
     reader = _Reader()
-    parse, failure = _classes()[0].FromString, _classes()[1]
-    for raw in records:
-        try:
-            reader.take(parse(raw))
-        except failure:
-            continue
+    for record in parsed(records):
+        reader.take(record)
     return reader.facts()
 
 
 def first_run(records: Iterable[bytes]) -> Facts | None:
     """As `read`, from the first run record only: enough for the run's project."""
-    parse, failure = _classes()[0].FromString, _classes()[1]
-    for raw in records:
-        try:
-            record = parse(raw)
-        except failure:
-            continue
+    for record in parsed(records):
         if record.HasField("run"):
             reader = _Reader()
             reader.take(record)
@@ -169,7 +170,7 @@ class _Reader:
         known = self._facts
         known.config, known.summary = self._config.tree(), self._summary.tree()
         known.runtime = facts.runtime(known.summary, self._exit_runtime)
-        stamps = [_stamp(getattr(record, kind).timestamp) for kind, record in self._last.items()]
+        stamps = [stamp(getattr(record, kind).timestamp) for kind, record in self._last.items()]
         known.seen = facts.latest(known.started, facts.seconds(known.summary.get("_timestamp")), *stamps)
         return known
 
@@ -184,14 +185,14 @@ class _Reader:
         known.sweep, known.notes = run.sweep_id or known.sweep, run.notes or known.notes
         known.tags = tuple(run.tags) or known.tags
         known.machine = run.host or known.machine
-        known.started = _stamp(run.start_time) or known.started
+        known.started = stamp(run.start_time) or known.started
         self._update(self._config, run.config)
         self._update(self._summary, run.summary)
 
     def _update(self, leaves: Leaves, change: Any) -> None:
         self._lay(leaves, change.update)
         for item in change.remove:
-            leaves.drop(_place(item))
+            leaves.drop(place(item))
 
     def _lay(self, leaves: Leaves, items: Any, metrics: Mapping[str, bool] | None = None) -> None:
         """Lay items over what is there, but for metrics whose summary is worked out.
@@ -220,7 +221,7 @@ class _Reader:
     def _is_worked_out(self, key: Key) -> bool:
         verdict = self._verdicts.get(key)
         if verdict is None:
-            name = ".".join(_steps(key))
+            name = ".".join(steps_of(key))
             globs = (glob for glob in self._metrics if glob.endswith("*") and name.startswith(glob[:-1]))
             rule = name if name in self._metrics else next(globs, "")
             verdict = self._verdicts[key] = self._metrics.get(rule, False)
@@ -229,10 +230,11 @@ class _Reader:
     def _environment(self, environment: Any) -> None:
         known = self._facts
         known.user, known.machine = environment.username or known.user, environment.host or known.machine
-        known.started = known.started or _stamp(environment.started_at)
+        known.started = known.started or stamp(environment.started_at)
         devices = [*environment.gpu_nvidia, *environment.gpu_amd]
         known.gpus = facts.gpus(environment.gpu_count, devices, dict(environment.slurm)) or known.gpus
 
 
-def _stamp(stamp: Any) -> float | None:
+def stamp(stamp: Any) -> float | None:
+    """A time stamp of a record in seconds since 1970."""
     return facts.seconds(stamp.seconds + stamp.nanos / 1e9)

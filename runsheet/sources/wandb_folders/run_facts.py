@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from runsheet.model import Run, Scope
@@ -32,7 +33,7 @@ class Facts:
 
     `seen` is the last sign of life. `state` is an end state that was written down in words, and
     counts where no exit code is known. `user` is a user name, never an e-mail address. `gpus`: on all
-    nodes.
+    nodes. `logs`: the `.wandb` files of its parts, in the order in which they started, each part once.
     """
 
     id: str = ""
@@ -53,6 +54,7 @@ class Facts:
     exit_code: int | None = None
     state: str = ""
     online: bool = False
+    logs: tuple[Path, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
 
@@ -111,6 +113,7 @@ def merge(parts: Iterable[Facts]) -> Facts:
     """
     ordered = sorted(parts, key=lambda part: (part.started or 0.0, part.seen or 0.0))
     runtime = _total(ordered)
+    logs = tuple(log for part in _once(ordered) for log in part.logs)
     whole = ordered[0]
     for part in ordered[1:]:
         exit_code, state = part.exit_code, part.state
@@ -118,14 +121,19 @@ def merge(parts: Iterable[Facts]) -> Facts:
         fill(part, whole)
         part.exit_code, part.state, part.started = exit_code, state, started
         whole = part
-    whole.runtime = runtime
+    whole.runtime, whole.logs = runtime, logs
     return whole
+
+
+def _once(parts: Iterable[Facts]) -> Iterable[Facts]:
+    """Each part once: an equal start is a copy, of which the one that goes on longest comes last."""
+    return {part.started: part for part in parts}.values()
 
 
 def _total(parts: Iterable[Facts]) -> float | None:
     """The runtime of all parts, in order. W&B's server carries it on when an online run is resumed."""
     total: float | None = None
-    for part in {part.started: part for part in parts}.values():  # an equal start is a copy
+    for part in _once(parts):
         if part.runtime is None:
             continue
         carried = part.online and part.runtime >= (total or 0.0)

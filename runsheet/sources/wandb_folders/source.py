@@ -10,15 +10,16 @@ say nothing (a git checkout renews them).
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from runsheet.clock import Clock
-from runsheet.errors import ConfigError
+from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError
 from runsheet.model import Run, Skip
-from runsheet.sources.base import Query
-from runsheet.sources.wandb_folders import folder_tree, log_records, run_facts
+from runsheet.sources.base import Logged, Query, Rows, Stream
+from runsheet.sources.wandb_folders import folder_tree, log_records, log_rows, run_facts
 from runsheet.sources.wandb_folders.folder_tree import Folder
+from runsheet.sources.wandb_folders.log_rows import Row
 from runsheet.sources.wandb_folders.run_facts import Facts
 from runsheet.sources.wandb_folders.run_files import Files
 from runsheet.sources.wandb_folders.wandb_log import End, Log
@@ -66,21 +67,52 @@ class FolderSource:
             names = ", ".join(sorted(others))
             yield Skip(project, f"of other projects ({names})", count=others.total())
 
+    def logged(self, run: Run) -> Logged:
+        """See Recorded. A log that was cut is read as far as it goes."""
+        counts: dict[Stream, Counter[str]] = {stream: Counter() for stream in Stream}
+        for row in self._rows(run, tuple(Stream)):
+            counts[row.stream].update(row.raw.keys())
+        return Logged(counts[Stream.HISTORY], counts[Stream.SYSTEM])
+
+    def rows(self, run: Run, stream: Stream, wanted: Callable[[str], bool] = lambda _key: True) -> Rows:
+        """See Recorded. Those of a run that was resumed come part by part."""
+        found = (row.sample(wanted) for row in self._rows(run, (stream,)))
+        samples = [sample for sample in found if sample.values]
+        if stream is Stream.SYSTEM:  # the client's threads overtake each other by some microseconds
+            samples.sort(key=lambda sample: sample.time or 0.0)
+        return Rows(tuple(samples))
+
     def close(self) -> None:
         """Nothing is held."""
 
+    def _rows(self, run: Run, streams: Collection[Stream]) -> Iterator[Row]:
+        """The rows of these streams. Raises as Recorded does, when the first is asked for or later."""
+        for log in self._logs(run):
+            self._clock.check()
+            try:
+                with log.open("rb") as stream:
+                    yield from log_rows.read(Log(stream), streams)
+            except FileNotFoundError as error:
+                raise NotFound(f"The log {log} of run {run.id} is gone.") from error
+            except PermissionError as error:
+                raise AccessError(f"The log {log} must not be read: {error.strerror}.") from error
+            except OSError as error:
+                raise ServiceError(f"The log {log} cannot be read: {error.strerror}.") from error
+
+    def _logs(self, run: Run) -> tuple[Path, ...]:
+        """The logs that hold parts of a run. Raises NotFound if no folder does, and as `runs` does."""
+        folders, _ = folder_tree.find(Path(self._directory))
+        for facts in _merged([folder for folder in folders if folder.id == run.id]):
+            if isinstance(facts, Facts) and facts.path == run.scope.project:
+                return facts.logs
+        raise NotFound(f"{self._directory} holds no run {run.id} of {run.scope.project} that can be read.")
+
     def _group(self, group: Sequence[Folder], query: Query, others: Counter[str]) -> Iterator[Run | Skip]:
         """The runs, mostly one, of the folders with one run id; those of `others` are counted."""
-        parts: list[Facts] = []
-        for folder in group:
-            facts = read(folder)
+        for facts in _merged(group):
             if isinstance(facts, Skip):
                 yield facts
-            else:
-                parts.append(facts)
-        for same in run_facts.same(parts) if parts else ():
-            facts = run_facts.merge(same)
-            if not self._is_wanted(facts.path):
+            elif not self._is_wanted(facts.path):
                 others[facts.path] += 1
             elif _is_of(facts, query.users):
                 yield run_facts.run(
@@ -94,6 +126,18 @@ class FolderSource:
 def _is_of(facts: Facts, users: Sequence[str]) -> bool:
     """Whether the run is one of these users', or nobody in particular is asked for."""
     return not users or facts.user.casefold() in {user.casefold() for user in users}
+
+
+def _merged(group: Sequence[Folder]) -> Iterator[Facts | Skip]:
+    """The runs, mostly one, of the folders with one run id, and the folders that tell nothing."""
+    parts: list[Facts] = []
+    for folder in group:
+        facts = read(folder)
+        if isinstance(facts, Skip):
+            yield facts
+        else:
+            parts.append(facts)
+    yield from map(run_facts.merge, run_facts.same(parts) if parts else ())
 
 
 def read(folder: Folder) -> Facts | Skip:
@@ -115,6 +159,7 @@ def read(folder: Folder) -> Facts | Skip:
     run_facts.fill(facts, more)
     run_facts.fill(facts, Facts(id=folder.id, started=folder.time))
     facts.online = folder.online
+    facts.logs = (folder.log,) if folder.log else ()
     facts.seen = facts.started if facts.seen is None else facts.seen
     return facts
 
