@@ -53,13 +53,15 @@ class Shown:
         return True
 
     def row(self, run: Identified) -> RowId | None:
-        """The row of a known run: the upper one, if a person copied it. None when it is gone, or when
-        another run of that id could be meant as well."""
-        fitting = [row for row in self._rows.get(run.run_id, ()) if _fits(row.project, run.scope)]
-        rivals = [scope for scope in self._scopes(run.run_id) if scope != run.scope]
-        if not fitting or any(_fits(fitting[0].project, scope) for scope in rivals):
+        """The row of a known run: the one whose project cell fits best, of several the upper one, since a
+        person copied it. None when it is gone, or when another run of that id could be meant as well."""
+        rows = self._rows.get(run.run_id, ())
+        best = max((_fit(row.project, run.scope) for row in rows), default=0)
+        if not best:
             return None
-        return fitting[0]
+        found = next(row for row in rows if _fit(row.project, run.scope) == best)
+        rivals = [scope for scope in self._scopes(run.run_id) if scope != run.scope]
+        return None if any(_fit(found.project, scope) >= best for scope in rivals) else found
 
     def count(self, runs: Iterable[Identified]) -> int:
         """How many of the runs have a row."""
@@ -92,4 +94,11 @@ def _fitting(rows: Counter[str], scope: Scope) -> Counter[str]:
 
 def _fits(shown: str, scope: Scope) -> bool:
     """Whether a project cell may stand for a scope: it may be blank, or lack the entity."""
-    return shown in ("", scope.project, scope.project.rpartition("/")[2])
+    return _fit(shown, scope) > 0
+
+
+def _fit(shown: str, scope: Scope) -> int:
+    """How well a project cell names the project of a scope: 3 if wholly, 2 if it lacks the entity, 1 if it is
+    blank, 0 if it names another."""
+    ways = ("", scope.project.rpartition("/")[2], scope.project)
+    return max((rank for rank, way in enumerate(ways, 1) if shown == way), default=0)

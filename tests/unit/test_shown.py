@@ -10,6 +10,7 @@ from tests.support.builders import scope
 
 A, B = scope("team/a"), scope("team/b")
 OTHER_HOST = Scope("wandb", "own.server", "team/a")
+LOCAL = Scope("trackio", "", "a")
 
 
 def book(*scopes: Scope, found: tuple[str, ...] = ()) -> Ledger:
@@ -54,6 +55,9 @@ ROWS: dict[str, tuple[list[str], Ledger, int | None]] = {
     "blank, one run": ([""], book(A), 1),
     "blank, two runs": ([""], book(A, B), None),
     "two servers": (["team/a"], book(A, OTHER_HOST), None),
+    "its row below that of another source": (["a", "team/a"], book(A, LOCAL), 2),
+    "its row above that of another source": (["team/a", "a"], book(A, LOCAL), 1),
+    "gone, and another source's stands": (["a"], book(A, LOCAL), None),
 }
 
 
@@ -62,6 +66,13 @@ def test_row(projects: list[str], known: Ledger, index: int | None) -> None:
     """P2: a row is followed or emptied only if no other run could be meant."""
     row = shown(projects, known).row(Who(A, "x"))
     assert (row.index if row else None) == index
+
+
+def test_the_row_of_a_project_without_an_entity() -> None:
+    """One sheet may hold the runs of W&B's team/a and those of a local project a."""
+    row = shown(["team/a", "a"], book(A, LOCAL)).row(Who(LOCAL, "x"))
+    assert row
+    assert row.index == 2
 
 
 DOUBLES: dict[str, tuple[list[str], list[Scope], tuple[str, ...]]] = {
