@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 
 from runsheet import cells
 from runsheet.errors import SheetError
-from runsheet.fields import BUILTIN, BUILTIN_KEYS, CONFIG, DATES, SUMMARY, Values
+from runsheet.fields import BUILTIN_KEYS, CONFIG, DATES, SUMMARY, TITLES, Values
 from runsheet.model import Column, Limits, Owned, Placed
 
 MARK_CHARS = 25
@@ -141,8 +141,8 @@ def adopt(header: Sequence[str], choice: Choice, seen: Seen) -> tuple[Placed, ..
 def _adopted(title: str, wanted: Mapping[str, str], choice: Choice, seen: Seen) -> tuple[str, str]:
     """Key and path of the column that a title stands for, ("", "") for a person's column."""
     key = wanted.get(title, "")
-    if not key and (title in BUILTIN or simple(title) == "run_id"):
-        key = title if title in BUILTIN else "run_id"
+    if not key and (title in TITLES or simple(title) == "run_id"):
+        key = title if title in TITLES else "run_id"
     if key:
         return key, resolve(key, seen)
     # Other columns only by the very name: a person's "Status" is not the config's `status`.

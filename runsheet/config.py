@@ -25,8 +25,9 @@ from pydantic import (
 from runsheet import cells
 from runsheet.columns import Choice, Header
 from runsheet.errors import ConfigError, Problem
-from runsheet.fields import COMPUTED
+from runsheet.fields import COMPUTED, SUMMARY
 from runsheet.reports import live_table
+from runsheet.reports.gpu_metrics import COLUMNS
 from runsheet.reports.usage import DEFAULT_KEYS, MOST, Settings
 from runsheet.rules import Rules
 
@@ -54,6 +55,7 @@ class Config(BaseModel):
     FIXED_HEADERS: list[str | dict[str, str]] = Field(
         default_factory=list, description='a list of keys or {"Title": "key"} objects'
     )
+    GPU_COLUMNS: bool = Field(False, description="true or false")
     TEAM_NAME: str = Field("", description="a W&B team or user name (the entity)")
     PROJECT_NAME: str | list[str] = Field("", description="a W&B project, or a list of projects")
     SPREADSHEET_NAME: str = Field("", description="a spreadsheet's title, URL or key")
@@ -117,9 +119,11 @@ class Config(BaseModel):
     @field_validator("MAX_COLUMNS")
     @classmethod
     def _room(cls, limit: int, info: ValidationInfo) -> int:
-        fixed = len(list(_headers(info.data.get("FIXED_HEADERS", ()))))
+        gpus = info.data.get("GPU_COLUMNS", False)
+        fixed = len(_fixed(info.data.get("FIXED_HEADERS", ()), gpus=gpus))
         if limit < fixed:
-            raise ValueError(f"there are {fixed} fixed headers, got {limit}")
+            with_gpus = ", those of GPU_COLUMNS among them" if gpus else ""
+            raise ValueError(f"there are {fixed} fixed headers{with_gpus}, got {limit}")
         return limit
 
     @field_validator("REPORTS")
@@ -140,7 +144,8 @@ class Config(BaseModel):
 
     @property
     def headers(self) -> tuple[Header, ...]:
-        return tuple(_headers(self.FIXED_HEADERS or DEFAULT_HEADERS))
+        """The fixed headers, those of GPU_COLUMNS behind the others."""
+        return _fixed(self.FIXED_HEADERS or DEFAULT_HEADERS, gpus=self.GPU_COLUMNS)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -157,6 +162,7 @@ class Config(BaseModel):
             live=self.LIVE_ROWS,
             counted=bool(self.REPORTS),
             usage=self.usage if any(header.key in COMPUTED for header in self.headers) else None,
+            gpu_columns=self.GPU_COLUMNS,
         )
 
     @property
@@ -244,6 +250,13 @@ def _missing(data: Mapping[str, Any], typed: Typed | None) -> list[Problem]:
 def with_entity(project: str, entity: str) -> str:
     """ "entity/project", or the bare project when no entity is known."""
     return project if "/" in project or not entity else f"{entity}/{project}"
+
+
+def _fixed(items: Iterable[str | dict[str, str]], *, gpus: bool) -> tuple[Header, ...]:
+    """The headers that are listed, and with `gpus` the GPU columns that are not."""
+    listed = tuple(_headers(items))
+    keys = {header.key.removeprefix(SUMMARY) for header in listed} if gpus else COLUMNS
+    return (*listed, *(Header(key) for key in COLUMNS if key not in keys))
 
 
 def _headers(items: Iterable[str | dict[str, str]]) -> Iterable[Header]:

@@ -52,10 +52,15 @@ BUILTIN: Mapping[str, Callable[[Run], Cell]] = {
     "job_type": lambda run: cells.text(run.job_type),
     "sweep": lambda run: cells.text(run.sweep),
     "project": lambda run: cells.text(run.scope.project),
+    "source": lambda run: cells.text(run.scope.source),
     "notes": lambda run: cells.text(run.notes),
     "host": lambda run: cells.text(run.machine),
 }
 """The keys that every run has, and how each is read. `runtime` is in seconds."""
+
+TITLES = frozenset(BUILTIN) - {"source"}
+"""Built-in keys whose columns are known by their titles alone in a sheet without marks. `source` is not among
+them: the first script of this kind had none, and a column of that name is a person's, or shows the config."""
 
 COMPUTED = ("gpus", "runtime_hours", "gpu_hours")
 """Built-in keys whose values take some work, see `used`: they are there only when one of them is listed."""

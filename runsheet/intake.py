@@ -58,19 +58,16 @@ class Intake:
 
     def bare(self, run: Run) -> Candidate | None:
         """A light run as a candidate without values; None if it does not qualify (yet)."""
-        run_id = cells.text(run.id).strip()
-        reason = refusal(run, self._rules, self._now)
-        known = self._book is not None and self._book.knows(run.scope, run_id)
-        if reason and not (self._rules.live and known):
-            self.part.waiting[reason] += 1
+        bare = self._bare(run)
+        if bare.refused and not (self._rules.live and self._is_known(bare)):
+            self.part.waiting[bare.refused] += 1
             return None
-        done = settled(run, self._now, self._rules.settle_hours)
-        return Candidate(run.scope, run_id, None, done, live.stamp(run), reason)
+        return bare
 
     def has_news(self, bare: Candidate) -> bool:
         """Whether a candidate has no row yet, or its row may have to change."""
         scope, run_id, book = bare.scope, bare.run_id, self._book
-        if book is None or not book.knows(scope, run_id):
+        if book is None or not self._is_known(bare):
             return True
         if not self._rules.live:
             return False
@@ -78,10 +75,24 @@ class Intake:
         resumed = bool(end) and not (bare.settled and end.startswith(bare.stamp))
         return resumed or book.base(scope, run_id) is not None
 
+    def is_final(self, run: Run) -> bool:
+        """Whether a run has settled and its row is to be written for good: a new one, or one that followed
+        the run until now."""
+        bare = self._bare(run)
+        return bare.settled and (self._is_known(bare) or not bare.refused) and self.has_news(bare)
+
+    def _bare(self, run: Run) -> Candidate:
+        run_id = cells.text(run.id).strip()
+        done = settled(run, self._now, self._rules.settle_hours)
+        return Candidate(run.scope, run_id, None, done, live.stamp(run), refusal(run, self._rules, self._now))
+
+    def _is_known(self, bare: Candidate) -> bool:
+        return self._book is not None and self._book.knows(bare.scope, bare.run_id)
+
     def spooled(self, bare: Candidate, run: Run) -> Candidate | None:
         """The candidate with the values that an earlier tick has left, if the run has not changed since, as
         far as a light run tells."""
-        if self._spool.earlier.get(bare.run_id) != _standing(run):
+        if self._spool.earlier.get(bare.run_id) != _standing(run, bare.settled):
             return None
         if not bare.refused:
             self.part.seen.add(self._spool.load(bare.run_id))
@@ -113,11 +124,12 @@ class Intake:
         done = settled(run, self._now, rules.settle_hours)
         # In live tables a run that has its row already is followed, whatever STATES says.
         candidate = Candidate(run.scope, run_id, values, done, stamp, reason)
-        if self._spool.add(run_id, _standing(run), values):
+        if self._spool.add(run_id, _standing(run, done), values):
             candidate = replace(candidate, values=None, shelf=self._spool.load)
         return candidate
 
 
-def _standing(run: Run) -> str:
-    """How a run stands, and how it is called: people rename runs that have settled."""
-    return f"{live.stamp(run)} {cells.text(run.name)}"
+def _standing(run: Run, done: bool) -> str:
+    """How a run stands, whether it has settled, which silence does as well, and how it is called: people
+    rename runs that have settled."""
+    return f"{live.stamp(run)} {done:d} {cells.text(run.name)}"

@@ -20,12 +20,14 @@ from typing import TypeVar
 from runsheet import columns, fields, live, watermark
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
+from runsheet.gpu_columns import PATHS, GpuColumns
 from runsheet.intake import Intake, Part
 from runsheet.ledger import Ledger
 from runsheet.model import Run, Scope, Skip
+from runsheet.reports.gpu_metrics import COLUMNS
 from runsheet.rules import Candidate, Rules, refusal, settled
 from runsheet.sources.base import NotLight, Query, Recent, Source, Watched
-from runsheet.spool import Spool, Spools
+from runsheet.spool import DEAR, FEW, Spool, Spools
 from runsheet.watermark import Gauge, Key, Watermark
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Pulled(Part):
     `quiet`: nothing is new, so that the table need not be read any further. `watermarks` are to be kept when
     all this has been written, those of windows if the table's still are what the windows began from, `since`;
     `urgent`: they are worth a write of their own. `spools` hold values of candidates, until they are closed.
+    `measured`: runs of which was read how they used their GPUs. `notices`: what a person should know besides.
     """
 
     failed: dict[str, ServiceError] = field(default_factory=dict)
@@ -74,6 +77,8 @@ class Pulled(Part):
     watermarks: dict[Key, Watermark] = field(default_factory=dict)
     since: dict[Key, Watermark] = field(default_factory=dict)
     spools: Spools = field(default_factory=Spools)
+    measured: int = 0
+    notices: tuple[str, ...] = ()
 
 
 def pull(
@@ -87,17 +92,20 @@ def pull(
     """Runs of all projects. A project that fails is noted; what it gave is dropped, since its runs are
     complete only together (columns are chosen over all of them)."""
     projects = source.projects()
-    shown = [str(sorted(rules.names.items())), str(rules.usage or ""), f"{query.machine} {query.gpus}"]
-    spools = Spools(before.cache, watermark.digest(shown))
-    pulled = Pulled(projects=len(projects), spools=spools)
-    puller = _Puller(source, rules, query, clock, _Count(progress), before, spools)
+    asked = f"{query.machine} {query.gpus} {rules.gpu_columns}"
+    shown = [str(sorted(rules.names.items())), str(rules.usage or ""), asked]
+    spools = Spools(before.cache, watermark.digest(shown), DEAR if rules.gpu_columns else FEW)
+    gpus = GpuColumns(source, clock, wanted=rules.gpu_columns)
+    pulled = Pulled(projects=len(projects), spools=spools, notices=gpus.notices)
+    puller = _Puller(source, rules, query, clock, _Count(progress), before, spools, gpus)
     try:
         glances = _each(puller.glance, projects, source)
         pulled.quiet = bool(glances) and all(glance.quiet for glance in glances)
         if before.book and not pulled.quiet:
             puller.book = before.book()
         by_project = dict(zip(projects, glances, strict=True))
-        parts = _each(lambda project: puller.part(project, by_project[project]), projects, source)
+        with gpus:
+            parts = _each(lambda project: puller.part(project, by_project[project]), projects, source)
     except BaseException:
         spools.keep()
         raise
@@ -107,6 +115,9 @@ def pull(
         else:
             pulled.add(part)
     pulled.watermarks, pulled.since, pulled.urgent = puller.watermarks, puller.since, puller.urgent
+    pulled.measured = gpus.count
+    if rules.gpu_columns:  # What they show is known before any run has it.
+        pulled.seen.marks.update(dict.fromkeys(PATHS, 0))
     return pulled
 
 
@@ -154,6 +165,7 @@ class _Puller:
         progress: Callable[[], None],
         before: Before,
         spools: Spools,
+        gpus: GpuColumns,
     ) -> None:
         self._source = source
         self._rules = rules
@@ -164,6 +176,7 @@ class _Puller:
         self._before = before
         self._fingerprint = watermark.fingerprint(rules, query)
         self._spools = spools
+        self._gpus = gpus
         self._lock = threading.Lock()
         self.book: Ledger | None = None
         self.watermarks: dict[Key, Watermark] = {}
@@ -248,6 +261,8 @@ class _Puller:
         is, is for all runs to tell."""
         shown = columns.Seen(Counter(book.columns.values()))
         keys = {header.key for header in self._rules.choice.fixed}.difference(fields.BUILTIN_KEYS)
+        if self._rules.gpu_columns:
+            keys = keys.difference(COLUMNS, PATHS)
         return any(key not in book.columns and not columns.resolve(key, shown) for key in keys)
 
     def _quiet(self, recent: Recent) -> Part:
@@ -261,10 +276,10 @@ class _Puller:
 
     def _whole(self, project: str, spool: Spool) -> Part:
         """Take all runs, whole."""
-        gauge, intake = Gauge(), Intake(self._rules, self._now, spool)
+        gauge, intake = Gauge(), Intake(self._rules, self._now, spool, self.book)
         part = intake.part
         try:
-            for item in self._source.runs(project, self._query):
+            for item in self._gpus.fill(self._source.runs(project, self._query), intake.is_final):
                 if isinstance(item, Skip):
                     intake.skip(item)
                     gauge.pass_over(item.count)
@@ -337,7 +352,8 @@ class _Puller:
     ) -> None:
         """Put whole runs in the places of bare ones. Those that do not come are gone."""
         missing = set(wanted)
-        for item in source.pick(project, self._query, wanted) if wanted else ():
+        picked = source.pick(project, self._query, wanted) if wanted else ()
+        for item in self._gpus.fill(picked, intake.is_final):
             if isinstance(item, Skip):
                 intake.skip(item)
                 continue

@@ -17,12 +17,12 @@ class Report:
     `seen`: runs listed, `total`: runs that there are, where that is known; `added_ids`: of the rows
     appended, in order; `updated_ids`: of live rows that changed; `kept`: cells that stay as a person left
     them although the run says otherwise; `put_back`: cells that were edited in the second of a write and
-    got that edit back, `lost`: those that were not found again; `waiting`: runs that do not qualify (yet),
-    by reason; `skips`: what could not be read; `deleted`: runs kept out since their rows were deleted by
-    hand; `left_out`: columns beyond MAX_COLUMNS; `notices`: what the destination says of limits that come
-    near; `failed`: projects that could not be listed, with the cause; `seconds`: wall time; `quiet`: nothing
-    was new, so that no more was looked at. `planned` is set in a dry run only, `stop` with it: why the tick
-    would not write.
+    got that edit back, `lost`: those that were not found again; `waiting`: runs that do not qualify
+    (yet), by reason; `measured`: runs of which was read how they used their GPUs; `skips`: what could not
+    be read; `deleted`: runs kept out since their rows were deleted by hand; `left_out`: columns beyond
+    MAX_COLUMNS; `notices`: what the destination says of limits that come near; `failed`: projects that
+    could not be listed, with the cause; `seconds`: wall time; `quiet`: nothing was new, so that no more
+    was looked at. `planned` is set in a dry run only, `stop` with it: why the tick would not write.
     `name` is that of a report in the sheet (`seen`: its rows), "" where the rows are runs.
     """
 
@@ -35,6 +35,7 @@ class Report:
     put_back: int = 0
     lost: int = 0
     columns_added: tuple[str, ...] = ()
+    measured: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
     skips: tuple[Skip, ...] = ()
     deleted: int = 0
@@ -66,6 +67,8 @@ class Report:
             parts.append(f"{count(self.kept, 'edited cell')} kept")
         if self.columns_added:
             parts.append(f"{count(len(self.columns_added), 'new column')}")
+        if self.measured:
+            parts.append(f"GPU use read of {count(self.measured, 'run')}")
         left = [f"{count:,} {reason}" for reason, count in Counter(self.waiting).most_common()]
         if self.deleted:
             left.append(f"{self.deleted:,} deleted by hand")

@@ -18,6 +18,7 @@ class Rules:
     `names`: user name to the name shown. `live`: runs get a row when they start, which follows them.
     `counted`: reports are made of all runs, so that one that was resumed is news.
     `usage`: how the columns of fields.COMPUTED are computed, None where there is none of them.
+    `gpu_columns`: what runs did not note of their GPUs is read from what was measured (gpu_columns.py).
     """
 
     choice: Choice
@@ -28,6 +29,7 @@ class Rules:
     live: bool = False
     counted: bool = False
     usage: Settings | None = None
+    gpu_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 FEW = 2_000
 """So many runs are held in memory; when there are more, all of them go to the file as well."""
 
+DEAR = 50
+"""The same, of runs that have cost a request each."""
+
 COMMIT = 1_000
 """After so many runs the file is brought up to date: what comes later is lost when the process dies."""
 
@@ -46,12 +49,13 @@ class Spool:
     """Values by run id, for the runs of one project. One thread at a time.
 
     `path` is where the file goes when there are many runs, or stands from an earlier tick; None for no
-    file: then the caller holds everything. `earlier`: runs that it had when it was opened, with their
-    stamps.
+    file: then the caller holds everything. More than `few` runs are many. `earlier`: runs that it had when it
+    was opened, with their stamps.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, few: int = FEW) -> None:
         self._path = path
+        self._few = few
         self._file: sqlite3.Connection | None = None
         self._held: dict[str, tuple[str, Values]] = {}
         self._layouts: dict[tuple[str, ...], int] = {}
@@ -69,7 +73,7 @@ class Spool:
             return False
         if self._file is None:
             self._held[run_id] = stamp, values
-            if len(self._held) <= FEW or not self._open(self._path):
+            if len(self._held) <= self._few or not self._open(self._path):
                 return False
             with self._reported():
                 for held, (how, cells) in self._held.items():
@@ -178,7 +182,7 @@ class Spool:
         row = (run_id, stamp, layout, _ENCODER.encode(cells))
         self._file.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", row)
         self._fresh += 1
-        if self._fresh >= COMMIT:
+        if self._fresh >= min(COMMIT, self._few):
             self._file.commit()
             self._fresh = 0
 
@@ -195,11 +199,12 @@ class Spool:
 
 class Spools:
     """A spool for each project, in `folder` (None: nothing is written). `rules` stands for what decides how
-    the values of a run are shown."""
+    the values of a run are shown. More than `few` runs of a project go to the file."""
 
-    def __init__(self, folder: Path | None = None, rules: str = "") -> None:
+    def __init__(self, folder: Path | None = None, rules: str = "", few: int = FEW) -> None:
         self._folder = folder
         self._rules = rules
+        self._few = few
         self._open: list[Spool] = []
         if folder is not None:
             self._folder = folder if prepare(folder, "*.spool*") else None
@@ -207,7 +212,7 @@ class Spools:
     def spool(self, scope: Scope) -> Spool:
         """The spool of a project, with what an earlier tick left in it."""
         name = hashlib.sha256(f"{FORM} {scope_text(scope)} {self._rules}".encode()).hexdigest()[:16]
-        spool = Spool(self._folder / f"{name}.spool" if self._folder else None)
+        spool = Spool(self._folder / f"{name}.spool" if self._folder else None, self._few)
         self._open.append(spool)
         return spool
 

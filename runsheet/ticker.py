@@ -17,10 +17,10 @@ from runsheet.errors import RunsheetError, ServiceError, Stopped
 from runsheet.model import Skip
 from runsheet.pull import Progress
 from runsheet.report import Report
-from runsheet.reports.gather import Recall
+from runsheet.reports.gather import Recall, RecordedRecall
 from runsheet.reports.keeper import Keeper, Wish
 from runsheet.reports.live_table import TABLES
-from runsheet.sources.base import Query, Source, Watched
+from runsheet.sources.base import Query, Recorded, Source, Watched
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,8 @@ class Ticker:
         source = backends.source(setup)
         if self._users or not setup.config.REPORTS or isinstance(source, Watched):
             return source
+        if isinstance(source, Recorded):
+            return RecordedRecall(source, setup.config.usage)
         return Recall(source, setup.config.usage)
 
     def _reports(self, setup: backends.Setup, source: Source, runs: Report, mode: sync.Mode) -> Iterator[str]:

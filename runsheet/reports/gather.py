@@ -4,7 +4,7 @@ A source that lists light runs is asked for those alone that are not in the stor
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from runsheet import live
 from runsheet.clock import Clock
@@ -12,7 +12,7 @@ from runsheet.errors import ServiceError
 from runsheet.model import Run, Scope, Skip
 from runsheet.reports.store import Store
 from runsheet.reports.usage import Settings, Usage, slim, usage
-from runsheet.sources.base import NotLight, Query, Source, Watched
+from runsheet.sources.base import Logged, NotLight, Query, Recorded, Rows, Source, Stream, Watched
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,22 @@ class Recall:
 
     def close(self) -> None:
         self._source.close()
+
+
+class RecordedRecall(Recall):
+    """The same of a source that is Recorded, as this one is then."""
+
+    def __init__(self, source: Recorded, settings: Settings) -> None:
+        super().__init__(source, settings)
+        self._recorded = source
+
+    def logged(self, run: Run) -> Logged:
+        """See Recorded."""
+        return self._recorded.logged(run)
+
+    def rows(self, run: Run, stream: Stream, wanted: Callable[[str], bool] = lambda _key: True) -> Rows:
+        """See Recorded."""
+        return self._recorded.rows(run, stream, wanted)
 
 
 class Gather:

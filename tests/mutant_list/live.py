@@ -195,8 +195,8 @@ LIVE = (
     ),
     Mutant(
         "runsheet/shown.py",
-        "if not fitting or any(_fits(fitting[0].project, scope) for scope in rivals):",
-        "if not fitting:",
+        "return None if any(_fit(found.project, scope) >= best for scope in rivals) else found",
+        "return found",
         "a row that may be another run's is changed",
         (UNIT + "test_shown.py",),
     ),

@@ -68,7 +68,7 @@ PULL = (
     ),
     Mutant(
         "runsheet/intake.py",
-        "if self._spool.earlier.get(bare.run_id) != _standing(run):",
+        "if self._spool.earlier.get(bare.run_id) != _standing(run, bare.settled):",
         "if bare.run_id not in self._spool.earlier:",
         "values of an earlier tick are taken for a run that has changed since",
         (UNIT + "test_windows.py",),

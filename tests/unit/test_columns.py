@@ -287,6 +287,19 @@ def test_excluded_titles_are_a_persons() -> None:
     assert [item.column.key for item in placed] == ["run_id"]
 
 
+def test_a_column_called_source_shows_the_built_in_key_only_where_that_is_listed() -> None:
+    """In a sheet without marks; otherwise it is a person's, or shows the config."""
+    for header, paths, keys in (
+        ("run_id", (), ["run_id"]),
+        ("run_id", ("config.source",), ["run_id", "config.source"]),
+        ("source", ("config.source",), ["run_id", "source"]),
+    ):
+        placed = columns.adopt(["run_id", "source"], Choice(fixed(header)), seen_paths(*paths))
+        assert [item.column.key for item in placed] == keys
+    assert columns.resolve("source", seen_paths("config.source")) == "source"
+    assert columns.resolve("config.source", seen_paths("config.source")) == "config.source"
+
+
 def test_the_order_of_runs_does_not_matter() -> None:
     """Two machines that list runs in another order choose the same columns."""
     paths: list[Any] = ["config.b", "summary.a", "config.a", "summary.A", "config.x/y", "config.x_y"]

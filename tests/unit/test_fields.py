@@ -97,6 +97,7 @@ BUILTIN = {
     "no tags": ({"tags": ()}, "tags", None),
     "id": ({"id": " a\x00b "}, "run_id", "ab"),
     "project": ({}, "project", "team/proj"),
+    "source": ({"config": {"source": "imagenet"}}, "source", "wandb"),
     "host unless asked for": ({"machine": ""}, "host", None),
 }
 
