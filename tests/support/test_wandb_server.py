@@ -90,6 +90,7 @@ def test_lazy_runs_are_loaded_one_by_one(api: Any, server: WandbServer) -> None:
         ({"summary_metrics.nothing": {"$exists": False}}, 120),
         ({"displayName": {"$regex": "field-1$"}}, 1),
         ({"duration": {"$gt": 640}}, 18),
+        ({"$and": [{"sweep": "sw1"}]}, 0),
         ({"$or": [{"name": "run00001"}, {"name": "run00002"}]}, 2),
         ({"$and": [{"group": "g0"}, {"host": "node0"}]}, 10),
         ({"$nor": [{"jobType": "train"}]}, 0),
@@ -133,6 +134,61 @@ def test_pages_repeat_and_skip_as_scripted(api: Any, server: WandbServer) -> Non
     found = ids(api.runs("team/proj", per_page=50))
     assert found.count("run00049") == 2
     assert "run00099" not in found
+
+
+def logging_run(server: WandbServer) -> Run:
+    """A run that logged rows in both streams."""
+    run = server.project("team", "proj").runs["run00001"]
+    run.history_rows = [{"loss": 1 / (n + 1), "dict": {"val": n}, "_step": n} for n in range(9)]
+    run.history_rows += [{"image": {"_type": "image-file"}, "_step": 9}]
+    run.system_rows = [{"system.gpu.0.temp": 40 + n, "_timestamp": 1.7e9 + n} for n in range(4)]
+    return run
+
+
+def test_the_rows_of_a_run(api: Any, server: WandbServer) -> None:
+    made = logging_run(server)
+    run = api.run("team/proj/run00001")
+    assert run.history(pandas=False) == made.history_rows
+    assert run.history(pandas=False, stream="system") == made.system_rows
+    assert [request.name for request in server.requests][-2:] == ["RunFullHistory"] * 2
+
+
+def test_rows_are_sampled_evenly(api: Any, server: WandbServer) -> None:
+    logging_run(server).history_rows = [{"n": n} for n in range(1001)]
+    run = api.run("team/proj/run00001")
+    assert [row["n"] for row in run.history(samples=5, pandas=False)] == [0, 250, 500, 750, 1000]
+    assert [row["n"] for row in run.history(samples=1, pandas=False)] == [0]
+    assert len(run.history(samples=10_000, pandas=False)) == 500
+    server.script.cap = 100
+    assert len(run.history(samples=10_000, pandas=False)) == 100
+
+
+def test_the_keys_of_a_run(api: Any, server: WandbServer) -> None:
+    """In the form that the client's own check reads them."""
+    made = logging_run(server)
+    told = api.run("team/proj/run00001").history_keys
+    assert told["lastStep"] == 9
+    assert told["keys"]["loss"]["typeCounts"] == [{"type": "number", "count": 9}]
+    assert told["keys"]["dict.val"]["previousValue"] == 8
+    assert told["keys"]["image"]["typeCounts"] == [{"type": "image-file", "count": 1}]
+    assert api.run("team/proj/run00001").lastHistoryStep == 9
+    made.history = {"keys": {}}
+    api.flush()
+    run = api.run("team/proj/run00001")
+    assert (run.history_keys, run.history_line_count) == ({"keys": {}}, 10)
+
+
+def test_a_run_without_rows(api: Any) -> None:
+    run = api.run("team/proj/run00002")
+    assert (run.history_keys, run.history_line_count) == (None, 0)
+    assert run.history(pandas=False) == run.history(pandas=False, stream="system") == []
+
+
+def test_filter_fields_that_are_refused(api: Any, server: WandbServer) -> None:
+    server.script.refuses.add("group")
+    with pytest.raises(Exception, match="unknown filter field 'group'"):
+        ids(api.runs("team/proj", filters={"$or": [{"group": "g1"}]}))
+    assert len(ids(api.runs("team/proj", filters={"name": "run00001"}))) == 1
 
 
 def test_what_does_not_exist(api: Any) -> None:

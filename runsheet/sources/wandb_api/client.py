@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from runsheet.clock import Clock
-from runsheet.errors import ConfigError, RunsheetError, Stopped, Unreachable
+from runsheet.errors import ConfigError, NotFound, RunsheetError, Stopped, Unreachable
 from runsheet.hosts import check_http
 from runsheet.retry import Again, Policy
 from runsheet.sources.wandb_api.errors import LOGIN, Failure, Refused, explain
@@ -140,6 +140,27 @@ class Client:
                     raise
         return runs.last_response or {}
 
+    def documented_run(self, path: str, streams: Collection[str], samples: int) -> dict[str, Any]:
+        """What a run, "entity/project/id", logged, by the client's own, public classes: what is known of its
+        history, and the rows of these streams, of "history" and "events". Raises NotFound."""
+        self.entity()  # api.run() may ask for it; here it is counted
+
+        def step() -> dict[str, Any]:
+            run = self._loaded(path)
+            found = {"historyKeys": getattr(run, "history_keys", None)}
+            found["historyLineCount"] = getattr(run, "history_line_count", None)
+            for name in streams:
+                self._request()
+                stream = "system" if name == "events" else "default"
+                found[name] = run.history(samples=samples, pandas=False, stream=stream)
+            return found
+
+        return self.persist(step)
+
+    def gone(self, path: str) -> NotFound:
+        """The error for a run, "entity/project/id", that is not there."""
+        return NotFound(f"W&B at {self.host} has no run {path} any more, or hides it from this login")
+
     def documented_projects(self, entity: str, size: int) -> set[str]:
         """All projects of an entity as "entity/project", by the client's own, public listing; it keeps
         what it saw for as long as the login."""
@@ -214,6 +235,19 @@ class Client:
         self._pace()
         with self._count:
             self.requests += 1
+
+    def _loaded(self, path: str) -> Any:
+        """The client's own Run, with all its values. A part of a step for persist()."""
+        api = self._login()
+        self._request()
+        with self._documented, environment(WANDB_DIR=os.devnull):  # as in turn()
+            api.flush()  # or it gives out the run as it was when it was asked for first
+            try:
+                return api.run(path)
+            except Exception as error:
+                if "Could not find run" in str(error):
+                    raise self.gone(path) from error
+                raise
 
     def _module(self) -> Any:
         with self._lock:

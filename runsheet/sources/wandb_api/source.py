@@ -16,12 +16,14 @@ from runsheet.ahead import ahead
 from runsheet.clock import Clock
 from runsheet.errors import ConfigError
 from runsheet.model import Run, Scope, Skip
-from runsheet.sources.base import NotLight, Query, Recent
+from runsheet.sources.base import Logged, NotLight, Query, Recent, Rows, Stream, Which
 from runsheet.sources.wandb_api import entity as wandb_entity
 from runsheet.sources.wandb_api import query as wandb_query
 from runsheet.sources.wandb_api.client import Client
+from runsheet.sources.wandb_api.finding import Search
 from runsheet.sources.wandb_api.listing import Listing
 from runsheet.sources.wandb_api.query import Node, Page
+from runsheet.sources.wandb_api.recorded import Reader
 from runsheet.sources.wandb_api.walk import Question, Size, Walker, light, straight
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ MANY = 5000
 
 
 class WandbSource:
-    """Implements Watched. Nothing is read, and wandb is not imported, before the first question.
+    """Implements Watched, Finder and Recorded. Nothing is read, and wandb is not imported, before the first
+    question.
 
     `projects` are "entity/project", or "project" of the login's default entity. `host` is a base
     URL; without one the client's own settings decide. `timeout` bounds, about, a page with all its
@@ -59,6 +62,7 @@ class WandbSource:
         self._page = page
         self._client = Client(host, clock, timeout, allow_http, pace)
         self._walker = Walker(self._client)
+        self._reader = Reader(self._client)
 
     @property
     def requests(self) -> int:
@@ -118,6 +122,21 @@ class WandbSource:
             for nodes in pages:
                 for node in nodes:
                     yield from wandb_query.read(node, scope, app)
+
+    def find(self, project: str, which: Which, query: Query) -> Iterator[Run | Skip]:
+        """See Finder. A server that does not take the filter is asked for a light listing, which knows no
+        `run_name` of a config."""
+        # a walker of its own: what a server says to these filters tells nothing of its fields
+        search = Search(self, Walker(self._client), project, which, query)
+        yield from search.found(self._client.app(), self._page)
+
+    def logged(self, run: Run) -> Logged:
+        """See Recorded. One request."""
+        return self._reader.logged(run)
+
+    def rows(self, run: Run, stream: Stream, wanted: Callable[[str], bool] = lambda _key: True) -> Rows:
+        """See Recorded. One request, and what the service samples of the rows."""
+        return self._reader.rows(run, stream, wanted)
 
     def close(self) -> None:
         self._client.close()

@@ -4,8 +4,8 @@
         server.add_runs("team", "proj", 20)
         subprocess.run([...], env={**os.environ, **server.env(home=tmp_path)})
 
-Not modelled: history, files, artifacts, sweeps as objects, mutations, quotas, a
-service that is slow by itself. See faults.py for what can be made to go wrong.
+Not modelled: history by key (`sampledHistory`) or by page, files, artifacts, sweeps as objects,
+mutations, quotas, a service that is slow by itself. See faults.py for what can be made to go wrong.
 """
 
 from tests.support.wandb.data import Project, Run, User, iso

@@ -40,7 +40,10 @@ class User:
 class Run:
     """One run, with the fields of the service; `id` is GraphQL's `name`.
 
-    `config`, `summary` and `system` are JSON text, or None; times are text, or None.
+    `config`, `summary` and `system` are JSON text, or None; times are text, or None. `history_rows` and
+    `system_rows` are what was logged, each row an object, or text that is sent as it is; keys of the latter
+    begin with "system.", as the server's do. `lines` and `history` (the GraphQL `historyLineCount` and
+    `historyKeys`) are made from the former where they are None.
     """
 
     id: str
@@ -60,8 +63,10 @@ class Run:
     system: str | None = "{}"
     description: str | None = None
     commit: str | None = None
-    lines: int = 10
+    lines: int | None = None
     history: Any = None
+    history_rows: list[Any] = field(default_factory=list)
+    system_rows: list[Any] = field(default_factory=list)
     gpu_count: int | None = None
 
     edits: ClassVar[int] = 0

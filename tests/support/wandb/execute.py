@@ -9,6 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from graphql import (
@@ -24,6 +25,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from tests.support.wandb import streams
 from tests.support.wandb.data import Run
 from tests.support.wandb.paging import Page, cursor
 
@@ -43,19 +45,21 @@ RUN_FIELDS: dict[str, Callable[[Run], Any]] = {
     "description": lambda run: run.description,
     "commit": lambda run: run.commit,
     "readOnly": lambda run: False,
-    "historyLineCount": lambda run: run.lines,
+    "historyLineCount": lambda run: len(run.history_rows) if run.lines is None else run.lines,
     "host": lambda run: run.host,
     "user": lambda run: run.user and user_object(run.user),
     "config": lambda run: run.config,
     "summaryMetrics": lambda run: run.summary,
     "systemMetrics": lambda run: run.system,
-    "historyKeys": lambda run: run.history,
+    "historyKeys": lambda run: streams.keys(run.history_rows) if run.history is None else run.history,
+    "history": lambda run: partial(streams.texts, run.history_rows),
+    "events": lambda run: partial(streams.texts, run.system_rows),
     "runInfo": lambda run: None if run.gpu_count is None else {"program": None, "gpuCount": run.gpu_count},
     "__typename": lambda run: "Run",
 }
 
-Chosen = tuple[tuple[str, str, Any], ...]
-"""Fields of a selection without sub-arguments: (key in the answer, field, chosen inside)."""
+Chosen = tuple[tuple[str, str, int | None, Any], ...]
+"""Fields of a selection: (key in the answer, field, how many rows, chosen inside)."""
 
 
 class Raw(str):
@@ -66,10 +70,11 @@ class Raw(str):
 
 @dataclass(frozen=True)
 class Request:
-    """What one execution needs to know of the document."""
+    """What one execution needs to know of the document. `cap`: rows of a run at most."""
 
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
+    cap: int
 
 
 def user_object(user: Any) -> dict[str, Any]:
@@ -90,11 +95,11 @@ def user_object(user: Any) -> dict[str, Any]:
     }
 
 
-def execute(document: DocumentNode, variables: Mapping[str, Any], roots: Mapping[str, Any]) -> str:
+def execute(document: DocumentNode, variables: Mapping[str, Any], roots: Mapping[str, Any], cap: int) -> str:
     """The text of the answer's `data`. Raises GraphQLError for variables that do not fit."""
     operation = next(d for d in document.definitions if isinstance(d, OperationDefinitionNode))
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    request = Request(fragments, _variables(operation, variables))
+    request = Request(fragments, _variables(operation, variables), cap)
     return write(_object(request, operation.selection_set, roots))
 
 
@@ -183,9 +188,22 @@ def _edges(request: Request, selection: SelectionSetNode, page: Page) -> Iterato
 def chosen(request: Request, selection: SelectionSetNode) -> Chosen:
     """The fields chosen of a run, as a value that can be a key."""
     return tuple(
-        (_key(node), node.name.value, chosen(request, node.selection_set) if node.selection_set else None)
+        (
+            _key(node),
+            node.name.value,
+            _sampling(request, node),
+            chosen(request, node.selection_set) if node.selection_set else None,
+        )
         for node in fields(request, selection)
     )
+
+
+def _sampling(request: Request, node: FieldNode) -> int | None:
+    """How many rows are asked for, if the field takes that argument: fields of a run take no other."""
+    given = dict(request.variables)
+    for one in node.arguments or ():
+        return min(value_from_ast_untyped(one.value, given) or streams.SAMPLES, request.cap)
+    return None
 
 
 def render(wanted: Chosen, run: Run | None) -> Raw:
@@ -194,14 +212,14 @@ def render(wanted: Chosen, run: Run | None) -> Raw:
         return Raw("null")
     kept: dict[Chosen, Raw] = run.rendered  # type: ignore[attr-defined]
     if wanted not in kept:
-        kept[wanted] = Raw(write(_choose(wanted, {k: f(run) for k, f in RUN_FIELDS.items()})))
+        kept[wanted] = Raw(write(_choose(wanted, {one[1]: RUN_FIELDS[one[1]](run) for one in wanted})))
     return kept[wanted]
 
 
 def _choose(wanted: Chosen, source: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for key, name, inside in wanted:
-        value = source[name]
+    for key, name, samples, inside in wanted:
+        value = source[name] if samples is None else source[name](samples)
         found[key] = _choose(inside, value) if inside and isinstance(value, dict) else value
     return found
 

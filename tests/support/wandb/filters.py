@@ -26,6 +26,7 @@ FIELDS: dict[str, Callable[[Run], Any]] = {
     "jobType": lambda run: run.job_type,
     "name": lambda run: run.id,
     "state": lambda run: run.state,
+    "sweep": lambda run: run.sweep_name,  # not in the documents, but in the client: Sweep.runs
     "tags": lambda run: run.tags,
     "username": lambda run: run.user and run.user.username,
 }

@@ -42,18 +42,21 @@ class Page:
 
 @dataclass
 class Script:
-    """What to do wrong while paging.
+    """What to do wrong while paging, or sampling.
 
     `shifts`: added to the offset of each following page in turn (1 skips a run, -1 repeats one);
     pages asked for without a cursor take none. `stuck`: every page has the same cursor and says
     that there are more. `nulls`: ids of runs whose node is null. `ignores`: what is overlooked in a
-    question, of "filters" and "order".
+    question, of "filters" and "order". `refuses`: fields that are unknown in a filter. `cap`: rows
+    of a stream that are given at most, however many are asked for.
     """
 
     shifts: list[int] = field(default_factory=list)
     stuck: bool = False
     nulls: set[str] = field(default_factory=set)
     ignores: set[str] = field(default_factory=set)
+    refuses: set[str] = field(default_factory=set)
+    cap: int = 500
 
 
 def cursor(offset: int) -> str:

@@ -48,7 +48,7 @@ type Run {
   heartbeatAt: DateTime tags: [String!] group: String jobType: String sweepName: String notes: String
   description: String commit: String readOnly: Boolean historyLineCount: Int host: String user: User
   config: JSONString summaryMetrics: JSONString systemMetrics: JSONString historyKeys: JSON
-  runInfo: RunInfo
+  runInfo: RunInfo history(samples: Int): [JSONString!] events(samples: Int): [JSONString!]
 }
 type RunInfo { program: String gpuCount: Int }
 """

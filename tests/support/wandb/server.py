@@ -226,7 +226,8 @@ class WandbServer:
         if wrong:
             return _errors(400, *(error.message for error in wrong))
         try:
-            data = execute(document, request.variables, self._roots(self._state.keys[request.key]))
+            roots = self._roots(self._state.keys[request.key])
+            data = execute(document, request.variables, roots, self.script.cap)
         except (GraphQLError, BadFilter) as error:
             return _errors(200, str(error))
         return Answer(f'{{"data":{data}}}'.encode())
@@ -272,6 +273,8 @@ class WandbServer:
         self._pages = self._pages + 1 if after else 1
         if after and self.between:
             self.between(self._pages)
+        if unknown := [name for name in self.script.refuses if f'"{name}"' in json.dumps(rule)]:
+            raise BadFilter(f"unknown filter field {unknown[0]!r}")
         rule = {} if "filters" in self.script.ignores else rule
         order = "+created_at" if "order" in self.script.ignores else order
         return page(listing(project, rule, order), after, first, self.script)
