@@ -37,8 +37,11 @@ def recorded(source: Source) -> Recorded:
 
 
 def told(source: Recorded, run: Run, *, system: bool = False) -> Told:
-    """How a run used its GPUs: by its training history, and where that tells nothing, or with `system` at once,
-    by its system stream. Where neither does, the last one asked comes back empty."""
+    """How a run used its GPUs: by its training history, and where that tells nothing by its system stream;
+    with `system` by that at once. Where nothing is told, what comes back is empty.
+
+    Raises as `Recorded.rows` does.
+    """
     if not system and (found := _told(source, run, Stream.HISTORY)).use.known:
         return found
     found = _told(source, run, Stream.SYSTEM)

@@ -13,7 +13,7 @@ FILE_COUNT = 3
 _DAMAGED = "backslashreplace"
 """A folder's name that is not UTF-8, or a console without UTF-8, must not cost the line."""
 
-_QUIET = ("asyncio", "urllib3", "google", "wandb", "schedule", "oauth2client")
+_QUIET = ("asyncio", "urllib3", "google", "wandb", "schedule", "oauth2client", "matplotlib")
 
 
 def set_up(path: str, *, verbose: bool) -> None:

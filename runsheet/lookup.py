@@ -45,8 +45,12 @@ def one(source: Source, projects: Iterable[str], which: Which, query: Query = AL
     if not found:
         raise NotFound(_missing(which, projects))
     exact = [run for run in found if which.called and run.id == which.called]
-    newest = max(exact or found, key=_created)
-    return Found(newest, len(found) if named and not exact else 1)
+    return Found(newest(exact or found), len(found) if named and not exact else 1)
+
+
+def newest(runs: Iterable[Run]) -> Run:
+    """The run that was created last, of at least one."""
+    return max(runs, key=_created)
 
 
 def several(source: Source, projects: Iterable[str], which: Which, query: Query = ALL) -> list[Run]:

@@ -6,6 +6,8 @@ options   flags that commands share; errors become a sentence and an exit code
 sync      the sync, once or as a daemon
 upkeep    doctor, forget, history, undo, health
 gpu_hours what the runs of projects used
+inspect   what one run logged, and how it used its GPUs
+compare   runs side by side
 whose     whose runs the commands ask for that only read
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 import click
 
 from runsheet import __version__
-from runsheet.cli import gpu_hours, sync, upkeep
+from runsheet.cli import compare, gpu_hours, inspect, sync, upkeep
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -49,5 +51,8 @@ for command in (
     upkeep.undo_command,
     upkeep.health_command,
     gpu_hours.gpu_hours_command,
+    inspect.keys_command,
+    inspect.gpu_command,
+    compare.compare_command,
 ):
     commands.add_command(command)

@@ -182,6 +182,10 @@ def measure(samples: Iterable[Sample]) -> GpuUse:
     return GpuUse(uses, total, series, _use(MEAN, mean) if mean else None, rows)
 
 
+LIMIT = 1e18
+"""No measurement is as great: a driver that does not know a value may tell 2^64 - 1."""
+
+
 def number(value: Any) -> float | None:
     """A finite number, else None: texts such as "NaN" are none, and neither is True."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -199,7 +203,7 @@ def _read(values: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     for key, logged in values.items():
         means = meaning(key)
         value = number(logged)
-        if means and value is not None:
+        if means and value is not None and abs(value * means.scale) < LIMIT:
             row.setdefault((means.gpu, means.quantity), value * means.scale)
     return row
 

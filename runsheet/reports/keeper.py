@@ -1,7 +1,7 @@
 """Keeps the reports of REPORTS in the sheet true, by the machinery that keeps runs there."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from runsheet import ledger, sync
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination
-from runsheet.model import Content, Run
+from runsheet.model import Content
 from runsheet.report import Report, count, some
 from runsheet.reports.gather import Gather
 from runsheet.reports.live_table import THERE, Table
@@ -54,7 +54,7 @@ class Keeper:
         is as it was, or half done, which the next time completes."""
         started, requests = self._clock.monotonic(), source.requests
         table, skipped = wish.table, list[str]()
-        content = _content(destination)
+        content = stands(destination)
         book = ledger.parse(content.notes or ())
         store = self._store(wish)
         with store.opened():
@@ -77,7 +77,7 @@ class Keeper:
             seen=rows,
             total=rows,
             waiting={},
-            notices=(*report.notices, *_notices(runs, lone, skipped)),
+            notices=(*report.notices, *frozen({run.id for run in runs} & {*lone}), *_left_out(skipped)),
             source=source.name,
             source_requests=source.requests - requests,
             seconds=self._clock.monotonic() - started,
@@ -90,7 +90,7 @@ class Keeper:
         return self._stores[wish.stored]
 
 
-def _content(destination: Destination) -> Content:
+def stands(destination: Destination) -> Content:
     """What stands in the worksheet of a report; nothing where that is still to be made."""
     shape = destination.read()
     return destination.content(shape) if shape.owned and not (shape.empty or shape.hollow) else Content()
@@ -103,13 +103,15 @@ def _counted(used: Iterable[Usage], skipped: list[str]) -> Iterator[Usage]:
         yield one
 
 
-def _notices(runs: Iterable[Run], lone: Iterable[str], skipped: Sequence[str]) -> Iterator[str]:
-    """What a person should know besides. `lone`: ids of rows of which nobody knows what was last written."""
-    frozen = sorted({run.id for run in runs} & {*lone})
-    if frozen:
+def frozen(lone: Collection[str]) -> Iterator[str]:
+    """What a person should know of rows of a report of which nobody knows what was last written there."""
+    if lone:
         yield (
-            f"{count(len(frozen), 'row')} not kept up to date, since the book-keeping does not know what was "
-            f"written there ({some(frozen)}): delete the tab, and it is made again"
+            f"{count(len(lone), 'row')} not kept up to date, since the book-keeping does not know what was "
+            f"written there ({some(sorted(lone))}): delete the tab, and it is made again"
         )
+
+
+def _left_out(skipped: Sequence[str]) -> Iterator[str]:
     if skipped:
         yield f"{count(len(skipped), 'run')} left out, since the world size is no number: {some(skipped)}"

@@ -178,3 +178,6 @@ GPU_HOURS = Table(
 
 TABLES: Mapping[str, Table] = {table.name: table for table in (GPU_HOURS,)}
 """All reports by name. The next one is an entry here."""
+
+COMPARISON = "Comparison"
+"""The worksheet of comparisons (compare_sheet.py), unless another is named."""

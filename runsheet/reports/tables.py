@@ -9,7 +9,7 @@ json   for programs: everything, with the same keys always
 import csv
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -132,31 +132,35 @@ def _table(by: str, groups: Sequence[tuple[str, Sums]]) -> Iterator[str]:
         yield name + " " * (first - width(name)) + numbers
 
 
+def csv_text(report: Report) -> str:
+    """A row for each project, or with `by` for each group of each project, below a header."""
+    if not report.by:
+        cells = [
+            [scope.project, *_sums(found.sums).values(), *_rest(found).values()]
+            for scope, found in report.projects
+        ]
+        return csv_rows([["project", *_sums(Sums()), *_rest(Statistics())], *cells])
+    names = list(dict.fromkeys(("project", report.by)))
+    groups = [
+        [*[scope.project, name][: len(names)], *_sums(sums).values()]
+        for scope, found in report.projects
+        for name, sums in found.groups
+    ]
+    return csv_rows([[*names, *_sums(Sums())], *groups])
+
+
 class _Text(list[str]):
     """What is written, piece by piece."""
 
     write = list[str].append
 
 
-def csv_text(report: Report) -> str:
-    """A row for each project, or with `by` for each group of each project, below a header.
-
-    A text that a spreadsheet would take for a formula has an apostrophe in front.
-    """
+def csv_rows(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV. A text that a spreadsheet would take for a formula has an apostrophe in front."""
     made = _Text()
     writer = csv.writer(made, lineterminator="\n")
-    if report.by:
-        names = list(dict.fromkeys(("project", report.by)))
-        writer.writerow([*names, *_sums(Sums())])
-        for scope, found in report.projects:
-            for name, sums in found.groups:
-                cells = [scope.project, name][: len(names)]
-                writer.writerow([*map(_no_formula, cells), *_sums(sums).values()])
-        return "".join(made)
-    writer.writerow(["project", *_sums(Sums()), *_rest(Statistics())])
-    for scope, found in report.projects:
-        cells = [*_sums(found.sums).values(), *_rest(found).values()]
-        writer.writerow([_no_formula(scope.project), *cells])
+    for row in rows:
+        writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in row])
     return "".join(made)
 
 

@@ -10,6 +10,7 @@ import pytest
 from runsheet.cli import commands
 
 SLOW = {"wandb", "gspread", "openpyxl", "oauth2client", "flyte", "google", "requests", "rich"}
+SLOW |= {"matplotlib", "numpy"}
 
 PROGRAM = """
 import json, sys

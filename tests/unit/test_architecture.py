@@ -27,6 +27,8 @@ PURE = (
     ),
     *("repair", "report", "rules", "safety", "shown", "stored", "strays", "watermark", "withdraw"),
     *("reports.explain", "reports.gpu_hours", "reports.live_table", "reports.tables", "reports.usage"),
+    *("reports.compare", "reports.compare_tables"),
+    *("reports.gpu_metrics", "reports.gpu_tables", "reports.heading", "reports.keys"),
 )
 CORE = (*PURE, "backup", "cache", "daemon", "forget", "intake", "pull", "retry", "spool", "sync", "undo")
 CORE = (*CORE, "reports.gather", "reports.store")
@@ -47,6 +49,8 @@ LARGE = {
     "yaml",
     "flyte",
     "pandas",
+    "matplotlib",
+    "numpy",
 }
 
 
@@ -188,8 +192,8 @@ HELP = """
 
 @pytest.mark.parametrize(
     "args",
-    [[], ["--help"], ["sync", "--help"], ["gpu-hours", "--help"]],
-    ids=["import", "--help", "sync --help", "gpu-hours --help"],
+    [[], ["--help"], ["sync", "--help"], ["gpu-hours", "--help"], ["compare", "--help"]],
+    ids=["import", "--help", "sync --help", "gpu-hours --help", "compare --help"],
 )
 def test_help_loads_no_large_package(args: list[str], tmp_path: Path) -> None:
     """A fresh process shows its help without wandb, gspread, openpyxl or google being loaded."""
