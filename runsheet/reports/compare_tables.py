@@ -47,8 +47,8 @@ GPU: dict[str, tuple[str, Callable[[Gpu], float | None], str]] = {
 }
 """What is shown of GPUs by the name of its column: its label, where it is, and how it is written."""
 
-OPTIONAL = "gpu_mem_util_avg"
-"""The one of them that has no line in the text where no run has it."""
+ALWAYS = frozenset({"gpu_util_avg", "gpu_mem_avg_gb"})
+"""Those of them that have a line in the text though no run has them."""
 
 
 def text(found: Comparison, *, everything: bool = False) -> str:
@@ -186,7 +186,7 @@ def _use(found: Comparison) -> Iterator[Line]:
     yield from (("", ()), ("GPUs and time", ()))
     for name, (label, read, form) in GPU.items():
         values = [read(gpu) for gpu in gpus]
-        if name != OPTIONAL or any(value is not None for value in values):
+        if name in ALWAYS or any(value is not None for value in values):
             yield f"  {label}", [NONE if value is None else format(value, form) for value in values]
     yield "  GPU values from", [gpu.stream or NONE for gpu in gpus]
     yield "  duration", [duration(side.hours) for side in found.sides]

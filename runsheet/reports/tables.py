@@ -206,7 +206,7 @@ def shorten(line: str, columns: int = WIDTH) -> str:
     line = plain(line)
     if width(line) <= columns:
         return line
-    while width(line) >= columns:
+    while line and width(line) >= columns:
         line = line[:-1]
     return f"{line}…"
 
