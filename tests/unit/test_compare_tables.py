@@ -16,6 +16,8 @@ from runsheet.reports.compare_tables import csv_text, duration, json_text, text,
 from runsheet.reports.tables import WIDTH, width
 from tests.unit.test_compare import side, summaries
 
+LABELS = ("GPU utilization", "GPU memory", "memory utilization", "power W", "highest temperature")
+
 HISTORY = Gpu("history", 72.53, 8.041, 43.0, 238.71, 71.6)
 
 
@@ -68,6 +70,15 @@ class TestText:
             "",
             "2 config keys are equal",
             "Note: 2 runs have this name",
+        ]
+
+    def test_what_no_run_has_is_left_out(self) -> None:
+        """But for how much the GPUs did, which is what people look for."""
+        found = compare([side(1, Gpu("history", 72.5, None, None, 238.7)), side(2)])
+        assert [label for label in LABELS if row(found, label)] == [
+            "GPU utilization",
+            "GPU memory",
+            "power W",
         ]
 
     def test_what_is_equal(self) -> None:
