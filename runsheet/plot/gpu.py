@@ -4,7 +4,7 @@ A line has a hole where nothing was measured for long, and a dot where a measure
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,9 @@ SPAN = 3
 
 HOLE = 10
 """As many times the usual step between two measurements are a hole."""
+
+DEGREES = 20.0
+"""Temperatures are drawn on an axis of so many degrees or more."""
 
 FEW = 40
 """Lines of no more points have a dot for each."""
@@ -143,13 +146,18 @@ def _with_holes(points: Points) -> Iterator[tuple[float, float]]:
         yield place, value
 
 
-def _frame(panel: "Axes", quantity: str, values: Iterable[float]) -> None:
-    """The axes: percentages from 0 to 100, and nothing but temperatures without the 0."""
+def _frame(panel: "Axes", quantity: str, values: Sequence[float]) -> None:
+    """The axes: percentages from 0 to 100, and nothing but temperatures without the 0; these over some
+    degrees at least, so that one of them does not look like a leap."""
     panel.set_ylabel(PANELS[quantity])
     panel.margins(x=0.01)
     if quantity in PERCENT:
         panel.set_ylim(-3, max(103.0, *values))
-    elif quantity != TEMPERATURE:
+    elif quantity == TEMPERATURE:
+        middle = (min(values) + max(values)) / 2
+        half = max(DEGREES, 1.1 * (max(values) - min(values))) / 2
+        panel.set_ylim(middle - half, middle + half)
+    else:
         panel.set_ylim(min(0.0, *values), 1.08 * (max(0.0, *values) or 1.0))
 
 

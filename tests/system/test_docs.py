@@ -27,6 +27,9 @@ PAGES = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROO
 FLAGS, KEYS, HEADERS = 1, 3, 4
 """Places of the tables in a README: flags of sync, keys of config.json, built-in header keys."""
 
+LOOKING = ("keys", "gpu", "compare")
+"""Commands that look into runs: their flags have a table together."""
+
 readme = pytest.mark.parametrize("page", READMES)
 anywhere = pytest.mark.parametrize("page", PAGES)
 
@@ -81,16 +84,29 @@ def test_every_flag_has_its_line(page: str) -> None:
 
 @readme
 def test_flags_of_the_other_commands(page: str) -> None:
-    """Each flag of doctor stands in the sentence about it; those of gpu-hours have a table."""
+    """Each flag of doctor stands in the sentence about it; those of the reading commands have tables."""
     sentence = prose(page).partition("wandb_spreadsheet_sync.py doctor`")[2].partition("\n\n")[0]
     for name, flags in options().items():
-        assert name in ("sync", "gpu-hours") or flags <= set(re.findall(r"--\w+", sentence)), name
+        tabled = name in ("sync", "gpu-hours", *LOOKING)
+        assert tabled or flags <= set(re.findall(r"--\w+", sentence)), name
 
 
 @readme
 def test_every_flag_of_gpu_hours_has_its_line(page: str) -> None:
     (rows,) = (table for table in tables(page) if table[0][0].startswith("`--entity"))
     assert set(first_words(rows)) == options()["gpu-hours"]
+
+
+@readme
+def test_every_flag_of_the_commands_that_look_into_runs_has_its_line(page: str) -> None:
+    """With the commands that have it, unless gpu-hours has it as well."""
+    (rows,) = (table for table in tables(page) if table[0][0].startswith("`--run_name"))
+    known = options()
+    shown = {
+        word: set(re.findall(r"`(\w+)`", row[1])) for word, row in zip(first_words(rows), rows, strict=True)
+    }
+    flags = set.union(*(known[name] for name in LOOKING)) - known["gpu-hours"]
+    assert shown == {flag: {name for name in LOOKING if flag in known[name]} for flag in flags}
 
 
 @readme

@@ -150,7 +150,9 @@ def test_percentages_have_one_scale() -> None:
     assert panels["Utilization (%)"] == panels["Memory\nutilization (%)"] == (-3, 103)
     assert panels["Power (W)"][0] == 0
     assert panels["Power (W)"][1] > 201
-    assert panels["Temperature (°C)"][0] > 50
+    low, high = panels["Temperature (°C)"]
+    assert low > 50
+    assert high - low == 20
 
 
 def test_lines_differ() -> None:
