@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,9 +78,10 @@ def imported(path: Path, *, deep: bool = True) -> Iterator[str]:
                 yield node.module
 
 
-def ours(path: Path) -> set[str]:
+@cache
+def ours(path: Path) -> frozenset[str]:
     """Modules of ours that a module imports, anywhere in it."""
-    return {name for name in imported(path) if name in MODULES and name != "runsheet"}
+    return frozenset(name for name in imported(path) if name in MODULES and name != "runsheet")
 
 
 def calls(path: Path) -> set[str]:
