@@ -84,14 +84,15 @@ def _find(source: Source, projects: Sequence[str], meant: Meant) -> _Found:
         except NotFound as error:
             missing.append(str(error))
             continue
-        if one.note:
-            found.notes.append(f"{called}: {one.note}")
+        found.notes += [f"{called}: {note}" for note in one.notes]
         if not found.add(one.run):
             found.notes.append(f"{called}: the run {one.run.id} is meant twice and counts once")
     if missing:
         raise NotFound("; ".join(dict.fromkeys(missing)))
     if meant.which != Which():
-        for run in lookup.several(source, projects, meant.which, QUERY):
+        several = lookup.several(source, projects, meant.which, QUERY)
+        found.notes += several.notes
+        for run in several.runs:
             found.add(run)
     return found
 

@@ -46,7 +46,7 @@ def keys_command(form: str, every: bool, **flags: Any) -> None:
     """
     with exit_codes(verbose=False), _one(flags) as (source, found):
         logged = keys.keys(source.logged(found.run))
-        notes = [found.note] if found.note else []
+        notes = found.notes
         if form == "csv":
             _aside(notes)
             shown = keys.csv_text(logged)
@@ -119,7 +119,7 @@ def _show(found: Found, told: Told, form: str) -> None:
 
 def _notes(found: Found, told: Told) -> list[str]:
     """What a person should know about the choice of the run, and about its numbers."""
-    notes = [found.note]
+    notes = [*found.notes]
     if told.use.known:
         notes.append(told.note)
         if not told.use.gpus and told.stream is Stream.HISTORY:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from runsheet import lookup
-from runsheet.errors import NotFound
+from runsheet.errors import NotFound, Unreachable
 from runsheet.model import Run, Skip
 from runsheet.sources.base import Finder, Query, Which
 from runsheet.sources.memory import MemorySource
@@ -27,13 +27,17 @@ class Finding(MemorySource):
         self.taken = 0
 
     def find(self, project: str, which: Which, query: Query) -> Iterator[Run | Skip]:
-        runs = [item for item in self.runs(project, query) if isinstance(item, Run) and which.means(item)]
+        items = [*self.runs(project, query)]
+        runs = [item for item in items if isinstance(item, Run) and which.means(item)]
         for each in sorted(runs, key=lambda found: found.created or NOW, reverse=True):
             self.taken += 1
             yield each
+        yield from (item for item in items if isinstance(item, Skip) and item.gap)
 
 
 SOURCES = [MemorySource, Finding]
+NOTED = {MemorySource: ("team/proj: 3 of 9 runs did not come",), Finding: ()}
+"""The newest run that a source finds comes before it says what is lacking."""
 
 
 @pytest.fixture(params=SOURCES, ids=["lists", "finds"])
@@ -49,19 +53,19 @@ def test_both_kinds_are_tried() -> None:
 @pytest.mark.parametrize(
     ("which", "run_id", "note"),
     [
-        (Which(), NEW.id, ""),
-        (Which(id=OLD.id), OLD.id, ""),
+        (Which(), NEW.id, None),
+        (Which(id=OLD.id), OLD.id, None),
         (Which(name="twin"), NEW.id, "2 runs have this name: the newest is shown"),
-        (Which(name="other"), MID.id, ""),
-        (Which(called=OLD.id), OLD.id, ""),
+        (Which(name="other"), MID.id, None),
+        (Which(called=OLD.id), OLD.id, None),
         (Which(called="twin"), NEW.id, "2 runs have this name: the newest is shown"),
-        (Which(group="a"), MID.id, ""),
+        (Which(group="a"), MID.id, None),
     ],
     ids=str,
 )
-def test_one(source: MemorySource, which: Which, run_id: str, note: str) -> None:
+def test_one(source: MemorySource, which: Which, run_id: str, note: str | None) -> None:
     found = lookup.one(source, [PROJECT], which)
-    assert (found.run.id, found.note) == (run_id, note)
+    assert (found.run.id, found.notes) == (run_id, (note,) if note else ())
 
 
 def test_a_name_in_the_config_counts(source: MemorySource) -> None:
@@ -77,14 +81,60 @@ def test_the_newest_of_several_projects(source: MemorySource) -> None:
     found = lookup.one(
         type(source)({PROJECT: [OLD], "team/more": [more]}), [PROJECT, "team/more"], Which(name="twin")
     )
-    assert (found.run, found.same) == (more, 2)
+    assert (found.run, found.notes) == (more, ("2 runs have this name: the newest is shown",))
+
+
+def test_one_id_in_two_projects(source: MemorySource) -> None:
+    more = run(1, "team/more", created=NOW)
+    both = type(source)({PROJECT: [OLD], "team/more": [more]})
+    found = lookup.one(both, [PROJECT, "team/more"], Which(id=OLD.id))
+    assert (found.run, found.notes) == (more, ("2 runs have this id: the newest is shown",))
 
 
 def test_an_id_that_is_also_a_name() -> None:
     """It means the run of that id, and no note is needed."""
     named = run(5, name=OLD.id, created=NOW)
     found = lookup.one(MemorySource({PROJECT: [OLD, named]}), [PROJECT], Which(called=OLD.id))
-    assert (found.run, found.note) == (OLD, "")
+    assert (found.run, found.notes) == (OLD, ())
+
+
+def test_an_id_behind_many_runs_of_that_name(source: MemorySource) -> None:
+    """No more than SAME runs of a name are looked at."""
+    twins = [run(n, name=OLD.id, created=NOW) for n in range(10, 10 + lookup.SAME)]
+    many = type(source)({PROJECT: [OLD, *twins]})
+    assert lookup.one(many, [PROJECT], Which(called=OLD.id)) == lookup.Found(OLD)
+    note = f"{lookup.SAME} runs or more have this name: the newest is shown"
+    assert lookup.one(many, [PROJECT], Which(name=OLD.id)).notes == (note,)
+
+
+def test_what_may_be_lacking_is_told(source: MemorySource) -> None:
+    """A newer run may be among those that did not come. What is said of other runs is not."""
+    gap = Skip("team/proj", "3 of 9 runs did not come", gap=True)
+    items = [OLD, Skip("other", "cannot be read", count=0), gap]
+    kind = type(source)
+    assert lookup.one(kind({PROJECT: items}), [PROJECT], Which(group="a")).notes == NOTED[kind]
+    assert lookup.several(kind({PROJECT: items}), [PROJECT], Which(group="a")).notes == NOTED[MemorySource]
+
+
+def test_a_project_that_cannot_be_read(source: MemorySource) -> None:
+    """The others are looked through all the same."""
+    found = lookup.one(source, ["team/none", PROJECT], Which())
+    assert found.run == NEW
+    (note,) = found.notes
+    assert "team/none" in note
+    with pytest.raises(NotFound, match="team/none"):
+        lookup.one(source, ["team/none"], Which())
+
+
+def test_a_service_that_is_away(source: MemorySource) -> None:
+    class Away(type(source)):  # type: ignore[misc]
+        def runs(self, project: str, query: Query) -> Iterator[Run | Skip]:
+            if project != PROJECT:
+                raise Unreachable("no answer")
+            yield from super().runs(project, query)
+
+    with pytest.raises(Unreachable):
+        lookup.one(Away({PROJECT: [OLD]}), [PROJECT, "team/more"], Which())
 
 
 def test_nothing_is_read_beyond_the_newest() -> None:
@@ -114,8 +164,8 @@ def test_nobody_is_meant(source: MemorySource, which: Which, text: str) -> None:
 
 
 def test_several_in_the_order_of_their_making(source: MemorySource) -> None:
-    assert lookup.several(source, [PROJECT], Which()) == [OLD, MID, NEW]
-    assert lookup.several(source, [PROJECT], Which(name="twin")) == [OLD, NEW]
+    assert lookup.several(source, [PROJECT], Which()).runs == (OLD, MID, NEW)
+    assert lookup.several(source, [PROJECT], Which(name="twin")).runs == (OLD, NEW)
 
 
 def test_a_run_that_tells_no_date_is_the_oldest() -> None:
