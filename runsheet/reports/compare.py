@@ -26,6 +26,7 @@ from runsheet.reports.gpu_metrics import (
     UTILIZATION,
     GpuUse,
     average,
+    highest,
 )
 from runsheet.reports.usage import Usage
 
@@ -77,16 +78,14 @@ class Gpu:
         """What rows of a stream tell; nothing at all where they tell nothing."""
         if not use.known:
             return cls()
-        uses = use.gpus or ((use.mean,) if use.mean else ())
-        memory = average(uses, MEMORY)
-        highest = [each.stats[TEMPERATURE].maximum for each in uses if TEMPERATURE in each.stats]
+        memory = average(use, MEMORY)
         return cls(
             stream,
-            average(uses, UTILIZATION),
+            average(use, UTILIZATION),
             None if memory is None else memory / GIB,
-            average(uses, MEMORY_UTILIZATION),
-            average(uses, POWER),
-            max(highest, default=None),
+            average(use, MEMORY_UTILIZATION),
+            average(use, POWER),
+            highest(use, TEMPERATURE),
         )
 
 

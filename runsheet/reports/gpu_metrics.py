@@ -250,27 +250,34 @@ COLUMNS = ("gpu_util_avg", "gpu_mem_max_gb", "gpu_power_avg_w", "gpu_temp_max")
 def columns(use: GpuUse) -> dict[str, float]:
     """The values of COLUMNS, as far as they are known: averages over the GPUs and the whole run, and the
     greatest that any GPU reached at any time. Memory in GB."""
-    uses = use.gpus or ((use.mean,) if use.mean else ())
-    averages = {
-        "gpu_util_avg": average(uses, UTILIZATION),
-        "gpu_power_avg_w": average(uses, POWER),
-    }
-    heights = {
-        "gpu_mem_max_gb": (MEMORY, GIB),
-        "gpu_temp_max": (TEMPERATURE, 1.0),
-    }
-    found = {key: value for key, value in averages.items() if value is not None}
-    for key, (quantity, unit) in heights.items():
-        tops = [each.stats[quantity].maximum / unit for each in uses if quantity in each.stats]
-        found |= {key: max(tops)} if tops else {}
-    return {key: round(found[key], DECIMALS) for key in COLUMNS if key in found}
+    memory = highest(use, MEMORY)
+    values = (
+        average(use, UTILIZATION),
+        None if memory is None else memory / GIB,
+        average(use, POWER),
+        highest(use, TEMPERATURE),
+    )
+    told = zip(COLUMNS, values, strict=True)
+    return {key: round(value, DECIMALS) for key, value in told if value is not None}
 
 
 DECIMALS = 4
 """Of the values of COLUMNS."""
 
 
-def average(uses: Iterable[Use], quantity: str) -> float | None:
-    """The mean of a quantity over GPUs, each by its own average; None where none has it."""
-    found = [use.stats[quantity].average for use in uses if quantity in use.stats]
+def average(use: GpuUse, quantity: str) -> float | None:
+    """The mean of a quantity over the GPUs, each by its own average; None where nothing tells it."""
+    found = [stat.average for stat in _stats(use, quantity)]
     return fsum(found) / len(found) if found else None
+
+
+def highest(use: GpuUse, quantity: str) -> float | None:
+    """The greatest value of a quantity that any GPU reached; None where nothing tells it."""
+    return max((stat.maximum for stat in _stats(use, quantity)), default=None)
+
+
+def _stats(use: GpuUse, quantity: str) -> list[Stat]:
+    """What is known of a quantity: of each GPU, or else of the mean over them."""
+    single = [each.stats[quantity] for each in use.gpus if quantity in each.stats]
+    mean = use.mean.stats.get(quantity) if use.mean else None
+    return single or ([mean] if mean else [])

@@ -252,5 +252,11 @@ def test_columns_of_a_table() -> None:
 
 def test_average_of_gpus_that_tell_it() -> None:
     use = used(system(0, gpu=80) | system(1, temp=60))
-    assert average(use.gpus, UTILIZATION) == 80
-    assert average(use.gpus, POWER) is None
+    assert average(use, UTILIZATION) == 80
+    assert average(use, POWER) is None
+
+
+def test_a_mean_counts_for_what_no_gpu_tells_by_itself() -> None:
+    """A training may log the memory of each GPU, and the utilization of all of them together."""
+    use = used({"gpu/0/memory_used_gb": 8, "gpu/1/memory_used_gb": 9, "gpu/compute_util_avg": 80})
+    assert columns(use) == {"gpu_util_avg": 80, "gpu_mem_max_gb": 9}
