@@ -167,21 +167,13 @@ class Planner:
         self._ends: list[tuple[Scope, str, str]] = []
         for run in (run for run in self._known if self._follows and not run.bare):
             followed = book.base(run.scope, run.run_id) is not None
-            end = book.end(run.scope, run.run_id)
-            if not followed and not end:
+            if not followed and not book.end(run.scope, run.run_id):
                 continue
             row = self._shown.row(run)
             if row is None:
-                self._ends += self._end_without_row(run, followed, end)
+                self._ends += [(run.scope, run.run_id, "")] if followed and run.settled else []
             elif live.is_due(follower := self._follower(run), book):
                 self._followers.append((row, follower))
-
-    def _end_without_row(self, run: Candidate, followed: bool, end: str) -> Iterator[tuple[Scope, str, str]]:
-        """What is noted of a run that has settled, and whose row is gone: it is not looked at again."""
-        if run.settled and followed:
-            yield run.scope, run.run_id, ""
-        elif run.settled and not end.startswith(run.stamp):
-            yield run.scope, run.run_id, run.stamp + end[live.STAMP :]
 
     def _follower(self, run: Candidate) -> Follower:
         shown = (*self._chosen.present, *self._chosen.new)
