@@ -314,6 +314,28 @@ class TestOtherFilters:
         assert find(asked, name="twin") == ["run00000"]
         assert find(asked, group="g1") == ["run00001"]
 
+    def test_what_is_not_understood_is_asked_for_once(
+        self, server: WandbServer, make: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """And told once, however many runs are looked for; the documented listing takes the same filter."""
+        server.add_runs("team", "proj", 5)
+        server.fail(REFUSED, query=WHOLE, times=None)
+        asked = make()
+        for number in range(3):
+            assert find(asked, name=f"sunny-field-{number}") == [f"run0000{number}"]
+        assert server.count("RunsheetRuns") == 1
+        assert [server.count(name) for name in ("RunsheetLight", "Runs")] == [0, 3]
+        assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+    def test_a_refused_filter_is_sent_once(self, server: WandbServer, make: Make) -> None:
+        server.add_runs("team", "proj", 3)
+        server.script.refuses.add("displayName")
+        asked = make()
+        for number in range(3):
+            assert find(asked, name=f"sunny-field-{number}") == [f"run0000{number}"]
+        refused = [one for one in server.requests if "displayName" in str(one.variables.get("filters"))]
+        assert len(refused) <= 3  # the client repeats it
+
     def test_a_refused_filter_costs_no_field(self, server: WandbServer, make: Make) -> None:
         """Of later listings: it tells nothing of what the server knows."""
         server.add_runs("team", "proj", 3, gpu_count=8)
@@ -618,6 +640,7 @@ class TestOlder:
         logging_run.history_rows = [{"new": 1}]
         assert asked.logged(run).history == {"new": 1}
         assert not Path("team").exists()
+        assert sum(ROWS in request.query for request in server.requests) == 4  # the last one was refused
 
     def test_sampled_by_the_documented_way(
         self, server: WandbServer, make: Make, whole: Callable[[WandbSource], Found]

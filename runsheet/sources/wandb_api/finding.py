@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -43,12 +43,20 @@ def joined(*rules: Mapping[str, Any]) -> dict[str, Any]:
     return {"$and": parts} if len(parts) > 1 else (parts[0] if parts else {})
 
 
+@dataclass(slots=True)
+class Way:
+    """How runs are found on one server: by this walker, and by filters unless it did not take one."""
+
+    walker: Walker
+    filters: bool = True
+
+
 class Search:
     """Finds the runs of one project that are meant; `source` is what lists it. Iterate `found()` once."""
 
-    def __init__(self, source: Watched, walker: Walker, project: str, which: Which, query: Query) -> None:
+    def __init__(self, source: Watched, way: Way, project: str, which: Which, query: Query) -> None:
         self._source = source
-        self._walker = walker
+        self._way = way
         self._project = project
         self._which = which
         self._query = query
@@ -56,24 +64,27 @@ class Search:
 
     def found(self, app: str, page: int) -> Iterator[Run | Skip]:
         """Yield them, the one created last first. `app`: see query.read; `page`: runs in a page at most."""
-        try:
-            yield from self._asked(app, page)
-        except (Unreachable, AccessError, NotFound):
-            raise
-        except ServiceError as error:
-            log.warning("runs of %s are looked for in a listing: %s", self._project, error)
-        else:
-            named = self._which.name or self._which.called
-            if self._seen or not named:
-                return
-            log.info("no run of %s is found by a filter on the name %s", self._project, named)
+        if self._way.filters:
+            try:
+                yield from self._asked(app, page)
+            except (Unreachable, AccessError, NotFound):
+                raise
+            except ServiceError as error:
+                self._way.filters = False
+                log.warning("runs are looked for in a listing, since filters are refused: %s", error)
+            else:
+                named = self._which.name or self._which.called
+                if self._seen or not named:
+                    return
+                log.info("no run of %s is found by a filter on the name %s", self._project, named)
         yield from self._searched()
 
     def _asked(self, app: str, page: int) -> Iterator[Run | Skip]:
-        """By the filter. Raises ServiceError for a server that does not understand it, or the order."""
+        """By the filter, in our way or the documented one. Raises ServiceError for a server that does not
+        understand it, or the order."""
         scope = self._source.scope(self._project)
         asked = Question(scope.project, rule(self._which, self._query), "-created_at")
-        walk = self._walker.lean(asked, Size(min(FIRST, page), page), wandb_query.extras(self._query))
+        walk = self._way.walker.whole(asked, Size(min(FIRST, page), page), wandb_query.extras(self._query))
         last: Run | None = None
         came: set[str] = set()
         count: int | None = None

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Reads what runs of one server logged, and remembers which fields it does not know.
+    """Reads what runs of one server logged, and remembers what it does not understand.
 
     Several threads may use it. Raises NotFound for a run that is gone, and what Client.persist() does.
     """
@@ -25,6 +25,7 @@ class Reader:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._unknown: set[str] = set()
+        self._lean = True
 
     def logged(self, run: Run) -> Logged:
         """The keys of both streams."""
@@ -38,15 +39,15 @@ class Reader:
     def _node(self, run: Run, fields: Sequence[str]) -> Node:
         """The run with these fields, or those of them that the server knows."""
         streams = {*FIELDS.values()} & {*fields}
-        while known := {*fields} - self._unknown:
+        while self._lean and (known := {*fields} - self._unknown):
             if not known & streams:
                 break  # nothing is left that has rows
             try:
                 return self._ours(run, sorted(known))
             except Refused as refused:
                 if not self._step_down(known, refused):
+                    self._lean = False
                     log.warning("rows are read by the slower documented way, since ours failed: %s", refused)
-                    break
         return self._client.documented_run(_path(run), sorted(streams), SAMPLES)
 
     def _ours(self, run: Run, fields: Sequence[str]) -> Node:

@@ -20,7 +20,7 @@ from runsheet.sources.base import Logged, NotLight, Query, Recent, Rows, Stream,
 from runsheet.sources.wandb_api import entity as wandb_entity
 from runsheet.sources.wandb_api import query as wandb_query
 from runsheet.sources.wandb_api.client import Client
-from runsheet.sources.wandb_api.finding import Search
+from runsheet.sources.wandb_api.finding import Search, Way
 from runsheet.sources.wandb_api.listing import Listing
 from runsheet.sources.wandb_api.query import Node, Page
 from runsheet.sources.wandb_api.recorded import Reader
@@ -62,6 +62,8 @@ class WandbSource:
         self._page = page
         self._client = Client(host, clock, timeout, allow_http, pace)
         self._walker = Walker(self._client)
+        # a walker of its own: what a server says to filters of ours tells nothing of its fields
+        self._way = Way(Walker(self._client))
         self._reader = Reader(self._client)
 
     @property
@@ -126,9 +128,7 @@ class WandbSource:
     def find(self, project: str, which: Which, query: Query) -> Iterator[Run | Skip]:
         """See Finder. A server that does not take the filter is asked for a light listing, which knows no
         `run_name` of a config."""
-        # a walker of its own: what a server says to these filters tells nothing of its fields
-        search = Search(self, Walker(self._client), project, which, query)
-        yield from search.found(self._client.app(), self._page)
+        yield from Search(self, self._way, project, which, query).found(self._client.app(), self._page)
 
     def logged(self, run: Run) -> Logged:
         """See Recorded. One request."""
