@@ -48,8 +48,8 @@ def sync_command(
     """Append runs that are not in the sheet yet, now and every MINUTES.
 
     The other commands are `doctor`, which checks a set-up, `history` and `undo`, which show and take
-    back what was written, `forget`, which lets deleted runs back in, `gpu-hours`, which shows what runs
-    took, and `health`.
+    back what was written, `forget`, which lets deleted runs back in, `health`, and those that only read:
+    `gpu-hours`, which shows what runs took, `keys` and `gpu`, which look into one, and `compare`.
     """
     clock = Clock()
     with exit_codes(verbose):

@@ -130,7 +130,7 @@ def _bars(axes: "Axes", panel: Panel) -> None:
     axes.margins(x=ROOM)
     for place, (value, written) in enumerate(zip(panel.values, panel.written, strict=True)):
         best = place in panel.best
-        length = value if is_finite(value) else 0.0
+        length = float(value) if is_finite(value) else 0.0
         colour = to_rgb(figure.look(place)["color"])
         axes.barh(place, length, 0.72, color=colour if best else [1 - FAINT * (1 - part) for part in colour])
         axes.annotate(

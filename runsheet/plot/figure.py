@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runsheet.errors import ConfigError, MissingPackage
+from runsheet.report import count
 from runsheet.reports.tables import shorten
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def save(figure: "Figure", path: str | Path) -> None:
         if str(warning.message) not in boxes:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if boxes and form == "png":  # Whoever opens an SVG may have the font.
-        log.warning("%s: %d characters are boxes, since no font that is installed has them", path, len(boxes))
+        log.warning(
+            "%s: no font that is installed has %s: boxes are there", path, count(len(boxes), "character")
+        )
     try:
         Path(path).write_bytes(made.getvalue())
     except OSError as error:

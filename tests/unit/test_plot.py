@@ -223,7 +223,7 @@ def test_characters_without_a_font_are_one_line(tmp_path: Path, caplog: pytest.L
     figure.save(gpu.draw(named, steady(2)), tmp_path / "a.png")
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        "a.png: 5 characters are boxes, since no font that is installed has them"
+        "a.png: no font that is installed has 5 characters: boxes are there"
     )
     caplog.clear()
     figure.save(gpu.draw(named, steady(2)), tmp_path / "a.svg")
