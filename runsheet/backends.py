@@ -17,7 +17,7 @@ from runsheet.config import Config
 from runsheet.destinations.base import Destination
 from runsheet.errors import ConfigError, MissingPackage
 from runsheet.pace import Paces
-from runsheet.reports.live_table import COMPARISON, TABLES
+from runsheet.reports.live_table import TABLES
 from runsheet.sources.base import Source
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ def _gsheet(setup: Setup, _where: str) -> Destination:
         zone_name=config.TIMEZONE,
         drive_copy=config.DRIVE_COPY,
         memo=setup.memo,
-        others=(*TABLES, COMPARISON),
+        others=TABLES.keys(),
     )
 
 

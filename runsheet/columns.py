@@ -21,6 +21,9 @@ from runsheet.model import Column, Limits, Owned, Placed
 MARK_CHARS = 25
 """What a destination may add to a key when it marks a column."""
 
+COMPARED = f"{SUMMARY}_best_in"
+"""The key of a column that comparisons have, and no other table: their worksheets are known by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -101,6 +104,11 @@ def fingerprint(key: str) -> str:
     made where the keys themselves would take too much room."""
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest)[:6].decode()
+
+
+def compares(keys: Collection[str], made: Collection[str] = ()) -> bool:
+    """Whether a table is a comparison: by the keys of its columns, or the fingerprints of those ever made."""
+    return COMPARED in keys or fingerprint(COMPARED) in made
 
 
 def simple(name: str) -> str:

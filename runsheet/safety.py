@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from runsheet.errors import SheetError
+from runsheet import columns
+from runsheet.errors import ConfigError, SheetError
 from runsheet.ledger import Ledger
 from runsheet.model import Placed, Shape
 from runsheet.strays import Strays
@@ -12,6 +13,24 @@ USUAL_ROWS = 200
 
 FEW_COLUMNS = 2
 """So many columns may vanish from any table at once."""
+
+
+def check_kind(shape: Shape, choice: columns.Choice) -> None:
+    """Raise ConfigError where runs would go into the worksheet of a comparison, or the other way round."""
+    if not shape.owned or shape.hollow:
+        return
+    there = columns.compares({owned.key for owned in shape.owned}, shape.made)
+    meant = columns.compares({header.key for header in choice.fixed})
+    if there and not meant:
+        raise ConfigError(
+            "the worksheet is that of a comparison: name another tab with WORKSHEET in config.json. "
+            "Nothing was written"
+        )
+    if meant and not there:
+        raise ConfigError(
+            "the worksheet holds a table that is no comparison: name another one with --worksheet. "
+            "Nothing was written"
+        )
 
 
 def check(shape: Shape, adopted: Collection[Placed]) -> None:

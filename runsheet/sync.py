@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from runsheet import columns, journal, ledger, plan, watermark, withdraw
+from runsheet import columns, journal, ledger, plan, safety, watermark, withdraw
 from runsheet.backup import Backups
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination, Overtaken, RowsRefused
@@ -207,6 +207,7 @@ class _Writing:
         are all candidates. Raises Changed when the sheet moves meanwhile."""
         sheet = self._destination
         shape, content, adopted = self._look(early or _Early(sheet.read()))
+        safety.check_kind(shape, self._rules.choice)
         self._keep_zone(shape, content)
         wanted = [c for c in candidates if (c.scope, c.run_id) not in self._bad]
         there = (adopted, sheet.limits, sheet.stored, sheet.zone)

@@ -135,10 +135,10 @@ def compare_command(
             found = comparison(source, projects, meant, metrics, loaded.usage, clock.now())
         click.echo(compare_tables.FORMATS[form](found, everything=everything), nl=False)
         _aside(f"{heading.NOTE}{note}" for note in found.notes if form == "csv")
+        if plot:  # Before the worksheet, whose refusal shall not cost the picture.
+            _draw(found, plot)
         if setup:
             _keep(found, setup, clock, accept_changes=where.accept_changes)
-        if plot:
-            _draw(found, plot)
 
 
 def _meant(runs: tuple[str, ...], flags: dict[str, Any]) -> Meant:

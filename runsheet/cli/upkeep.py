@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,7 +11,16 @@ import click
 from runsheet import backends, doctor, forget, health, logs, undo
 from runsheet.cli.options import FAILED, PLACE, exit_codes, having, place_of
 from runsheet.clock import Clock
+from runsheet.destinations.base import Destination
 from runsheet.errors import ConfigError
+
+TABLE = (
+    *PLACE,
+    click.option(
+        "--worksheet", default="", metavar="TITLE", help="The worksheet, if not that of the configuration."
+    ),
+)
+"""The flags that say which table is meant."""
 
 
 @click.command("doctor")
@@ -31,15 +41,14 @@ def doctor_command(**place: Any) -> None:
 @click.command("forget")
 @click.argument("run_ids", nargs=-1, metavar="[RUN_ID]...")
 @click.option("--all", "everything", is_flag=True, help="All runs whose rows were deleted.")
-@having(*PLACE)
-def forget_command(run_ids: tuple[str, ...], everything: bool, **place: Any) -> None:
+@having(*TABLE)
+def forget_command(run_ids: tuple[str, ...], everything: bool, **table: Any) -> None:
     """Let runs back in whose rows were deleted by hand: the next tick appends them again."""
     with exit_codes(verbose=False):
         logs.set_up("", verbose=False)
         if bool(run_ids) == everything:
             raise ConfigError("name the runs to forget, or --all")
-        where = place_of(place)
-        with closing(backends.destination(where.setup(where.load(), Clock()))) as destination:
+        with closing(_destination(table, Clock())) as destination:
             outcome = forget.forget(destination, None if everything else run_ids)
         click.echo(f"forgotten: {', '.join(outcome.back) or 'nothing'}")
         if outcome.standing:
@@ -49,13 +58,12 @@ def forget_command(run_ids: tuple[str, ...], everything: bool, **place: Any) -> 
 
 
 @click.command("history")
-@having(*PLACE)
-def history_command(**place: Any) -> None:
+@having(*TABLE)
+def history_command(**table: Any) -> None:
     """List the last ticks that wrote, newest first."""
     with exit_codes(verbose=False):
         logs.set_up("", verbose=False)
-        where = place_of(place)
-        with closing(backends.destination(where.setup(where.load(), Clock()))) as destination:
+        with closing(_destination(table, Clock())) as destination:
             entries = undo.history(destination)
         for entry in entries:
             click.echo(entry.line())
@@ -65,16 +73,16 @@ def history_command(**place: Any) -> None:
 
 @click.command("undo")
 @click.argument("tick", default="", metavar="[TICK]")
-@having(*PLACE)
-def undo_command(tick: str, **place: Any) -> None:
+@having(*TABLE)
+def undo_command(tick: str, **table: Any) -> None:
     """Take back what a tick wrote: the last one, or the one of that name in `history`.
 
     Cells that people have changed since stay as they are, and are named.
     """
     with exit_codes(verbose=False):
         logs.set_up("", verbose=False)
-        where, clock = place_of(place), Clock()
-        with closing(backends.destination(where.setup(where.load(), clock))) as destination:
+        clock = Clock()
+        with closing(_destination(table, clock)) as destination:
             outcome = undo.undo(destination, clock, tick)
         for line in outcome.lines():
             click.echo(line)
@@ -88,3 +96,10 @@ def health_command() -> None:
         if not path:
             raise ConfigError(f"{health.VARIABLE} is not set: the daemon writes no health file")
         click.echo(health.check(path, Clock().now()))
+
+
+def _destination(table: dict[str, Any], clock: Clock) -> Destination:
+    """Where the table is that the flags of TABLE name."""
+    where = place_of(table)
+    setup = where.setup(where.load(), clock)
+    return backends.destination(replace(setup, worksheet=table["worksheet"].strip()))

@@ -132,15 +132,16 @@ class Metric:
 
     key: str
     values: tuple[float | None, ...]
-    direction: Direction = Direction.UNKNOWN
+    direction: Direction
+    best: frozenset[int]
 
-    @property
-    def best(self) -> frozenset[int]:
-        finite = {place: value for place, value in enumerate(self.values) if is_finite(value)}
-        if not finite or not self.direction:
-            return frozenset()
-        top = min(finite.values()) if self.direction is Direction.MIN else max(finite.values())
-        return frozenset(place for place, value in finite.items() if value == top)
+    @classmethod
+    def of(cls, key: str, values: tuple[float | None, ...], direction: Direction) -> "Metric":
+        finite = {place: value for place, value in enumerate(values) if is_finite(value)}
+        if not finite or not direction:
+            return cls(key, values, direction, frozenset())
+        top = min(finite.values()) if direction is Direction.MIN else max(finite.values())
+        return cls(key, values, direction, frozenset(p for p, value in finite.items() if value == top))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def compare(sides: Sequence[Side], asked: Sequence[str] = (), notes: Iterable[st
             for key in sorted({key for found in configs for key in found})
         ),
         tuple(
-            Metric(key, tuple(found.get(key) for found in numbers), better)
+            Metric.of(key, tuple(found.get(key) for found in numbers), better)
             for key, better in dict(metrics).items()
         ),
         tuple(numbers),
@@ -231,17 +232,17 @@ def _numbers(summary: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def _number(value: Any) -> float | None:
-    """A number, which may be infinite or NaN; None for everything else."""
+    """A number, which may be infinite or NaN; None for everything else. Integers stay exact, but for those
+    that no float comes near."""
     if isinstance(value, str):
         return NOT_FINITE.get(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if abs(value) <= cells.EXACT_INT:
-        return value
     try:
-        return float(value)
+        math.isfinite(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+    return value
 
 
 def _leaves(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from runsheet import ledger, sync
 from runsheet.clock import Clock
 from runsheet.destinations.base import Destination
-from runsheet.model import Content
+from runsheet.model import Content, Shape
 from runsheet.report import Report, count, some
 from runsheet.reports.gather import Gather
 from runsheet.reports.live_table import THERE, Table
@@ -17,6 +17,9 @@ from runsheet.reports.store import Store
 from runsheet.reports.usage import Settings, Usage
 from runsheet.sources.base import Query, Source
 from runsheet.sources.memory import MemorySource
+
+ANEW = "delete the tab, and it is made again"
+"""What helps where nobody knows any more what was last written to the rows of a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Keeper:
         is as it was, or half done, which the next time completes."""
         started, requests = self._clock.monotonic(), source.requests
         table, skipped = wish.table, list[str]()
-        content = stands(destination)
+        _, content = stands(destination)
         book = ledger.parse(content.notes or ())
         store = self._store(wish)
         with store.opened():
@@ -77,7 +80,7 @@ class Keeper:
             seen=rows,
             total=rows,
             waiting={},
-            notices=(*report.notices, *frozen({run.id for run in runs} & {*lone}), *_left_out(skipped)),
+            notices=(*report.notices, *frozen({run.id for run in runs} & {*lone}, ANEW), *_left_out(skipped)),
             source=source.name,
             source_requests=source.requests - requests,
             seconds=self._clock.monotonic() - started,
@@ -90,10 +93,12 @@ class Keeper:
         return self._stores[wish.stored]
 
 
-def stands(destination: Destination) -> Content:
-    """What stands in the worksheet of a report; nothing where that is still to be made."""
+def stands(destination: Destination) -> tuple[Shape, Content]:
+    """What stands in the worksheet of a report; no columns and no rows where that is still to be made."""
     shape = destination.read()
-    return destination.content(shape) if shape.owned and not (shape.empty or shape.hollow) else Content()
+    if not shape.owned or shape.empty or shape.hollow:
+        return replace(shape, owned=(), made=frozenset()), Content()
+    return shape, destination.content(shape)
 
 
 def _counted(used: Iterable[Usage], skipped: list[str]) -> Iterator[Usage]:
@@ -103,12 +108,13 @@ def _counted(used: Iterable[Usage], skipped: list[str]) -> Iterator[Usage]:
         yield one
 
 
-def frozen(lone: Collection[str]) -> Iterator[str]:
-    """What a person should know of rows of a report of which nobody knows what was last written there."""
+def frozen(lone: Collection[str], remedy: str) -> Iterator[str]:
+    """What a person should know of rows of a report of which nobody knows what was last written there, and
+    what helps."""
     if lone:
         yield (
             f"{count(len(lone), 'row')} not kept up to date, since the book-keeping does not know what was "
-            f"written there ({some(sorted(lone))}): delete the tab, and it is made again"
+            f"written there ({some(sorted(lone))}): {remedy}"
         )
 
 

@@ -17,8 +17,8 @@ INSPECT = (
     ),
     Mutant(
         "runsheet/reports/gpu_metrics.py",
-        "    if whole:\n        return whole\n",
-        "",
+        "        return whole or self._whole(",
+        "        return self._whole(",
         "GPU: a total is of several moments",
         (METRICS,),
     ),

@@ -119,8 +119,8 @@ REPORTS = (
     ),
     Mutant(
         "runsheet/destinations/gsheet/finder.py",
-        "tabs = [tab for tab in tabs if _worksheet(tab) not in others]",
-        "pass",
+        "_worksheet(tab) not in others and ",
+        "",
         "the runs go into the tab of a report",
         (WHOLE,),
     ),

@@ -220,11 +220,52 @@ class TestWorksheet:
         assert [row[0] for row in tabs["Second"]] == ["Run", "base", "third"]
         assert len(tabs["Sheet1"]) == 5
 
-    def test_the_first_sync_does_not_take_a_comparison_for_its_table(self, three: World) -> None:
+    @pytest.mark.parametrize("title", ["Comparison", "Sheet1", "Ablations"])
+    def test_the_first_sync_does_not_take_a_comparison_for_its_table(self, three: World, title: str) -> None:
+        """Whatever it is called, and whether or not it is the first tab, the only one of ours, or renamed."""
         three.configure(WORKSHEET="")
-        said(three, "base", "new", *PROJ, "--destination", "gsheet")
+        flags = (*PROJ, "--destination", "gsheet", "--worksheet", title)
+        said(three, "base", "new", *flags)
+        three.document.tab(title).rename("Sept")
+        first = forks.run(three, "--once")
+        assert first.returncode == 0, first.stdout
+        assert [row[0] for row in three.document.tab("Sept").values()] == ["Run", "base", "new"]
+        assert "0 added" in said(three, "base", "new", *flags)[-1]
+
+    @pytest.mark.parametrize("destination", ["gsheet", "xlsx:runs.xlsx"])
+    def test_a_sync_that_names_a_comparison(self, three: World, destination: str) -> None:
+        """It says so, whatever is accepted, and writes nothing."""
+        flags = ("--destination", destination)
+        said(three, "base", "new", *PROJ, *flags, "--worksheet", "Ablations")
+        three.configure(WORKSHEET="Ablations")
+        stopped = forks.run(three, "--once", "--accept_changes", *flags)
+        assert stopped.returncode == 2
+        assert "the worksheet is that of a comparison: name another tab with WORKSHEET" in stopped.stdout
+        three.configure(WORKSHEET="")
+        assert "0 added" in said(three, "base", "new", *PROJ, *flags, "--worksheet", "Ablations")[-1]
+
+    def test_the_sync_s_tab_under_another_name(self, three: World) -> None:
+        """It is refused, and the picture is there all the same."""
+        three.configure(WORKSHEET="")
         assert forks.run(three, "--once").returncode == 0
-        assert len(three.document.tab("Comparison").values()) == 3
+        flags = (*PROJ, "--destination", "gsheet", "--worksheet", "Sheet1", "--plot", "runs.svg")
+        lines = said(three, "base", "new", *flags, code=2)
+        assert lines[-2] == "the picture is in runs.svg"
+        assert "name another one with --worksheet" in lines[-1]
+        assert (three.folder / "runs.svg").exists()
+
+    @pytest.mark.parametrize("destination", ["gsheet", "xlsx:runs.xlsx"])
+    def test_what_looks_after_a_table_reaches_a_comparison(self, three: World, destination: str) -> None:
+        """History, undo and forget, by the name of its worksheet."""
+        flags = ("--destination", destination)
+        said(three, "base", "new", *PROJ, *flags)
+        there = (*flags, "--worksheet", "Comparison")
+        assert "2 rows added · 16 columns made" in forks.run(three, "history", *there).stdout
+        assert "no tick has written" in forks.run(three, "history", *flags).stdout
+        assert "taken back" in forks.run(three, "undo", *there).stdout
+        assert "0 added" in said(three, "base", "new", *PROJ, *flags)[-1]
+        assert "forgotten: base\n" in forks.run(three, "forget", "base", *there).stdout
+        assert "1 added" in said(three, "base", "new", *PROJ, *flags)[-1]
 
     def test_a_sheet_needs_its_configuration(self, three: World) -> None:
         """Before anything is asked for."""

@@ -19,6 +19,7 @@ from runsheet.clock import Clock
 from runsheet.errors import ServiceError
 from runsheet.reports.keeper import Keeper
 from runsheet.ticker import Place, Ticker
+from tests.support import forks
 from tests.support.sheets import SheetsServer
 from tests.support.wandb import WandbServer
 from tests.support.wandb.data import Run, User, config_text, iso
@@ -240,3 +241,11 @@ def test_folders_and_a_workbook(world: World, tmp_path: Path) -> None:
     found = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     assert found["(no user) 2026-11"]["GPU-hours"] == 4
     assert found["(no user) 2026-11"]["Runs"] == 1
+
+
+def test_its_history_by_the_name_of_its_tab(world: World) -> None:
+    """Beside that of the runs, with the same config.json."""
+    add(world, "run1")
+    assert forks.run(world, "--once").returncode == 0
+    assert "2 rows added" in forks.run(world, "history", "--worksheet", NAME).stdout
+    assert "1 row added" in forks.run(world, "history").stdout

@@ -125,6 +125,11 @@ class TestMetrics:
         )
         assert [metric.key for metric in found.metrics] == ["late", "nested.deep"]
 
+    def test_the_best_are_found_once(self) -> None:
+        """And not again for each run that asks: those are many, and so are metrics."""
+        (metric,) = summaries({"loss": 2}, {"loss": 1}).metrics
+        assert metric.best is metric.best
+
     def test_huge_numbers(self) -> None:
         assert best(summaries({"loss": 10**400}, {"loss": -(10**400)}, {"loss": 2**60})) == {"loss": [2]}
 

@@ -4,12 +4,15 @@ Mutants: see tests/mutant_list/comparing.py.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from runsheet import forget
 from runsheet.destinations.memory import MemoryDestination, MemorySheet
 from runsheet.errors import ConfigError
+from runsheet.model import Scope
 from runsheet.report import Report
 from runsheet.reports import compare_sheet
 from runsheet.reports.compare import Gpu, Side, compare
@@ -32,6 +35,15 @@ def ran(number: int, lr: float = 0.1, loss: Any = 1.0, **more: Any) -> Side:
 def keep(sheet: MemorySheet, *sides: Side, asked: tuple[str, ...] = (), columns: int = 100) -> Report:
     found = compare(sides, asked)
     return compare_sheet.keep(found, "Comparison", columns, MemoryDestination(sheet), FakeClock(), Mode())
+
+
+def delete_columns(sheet: MemorySheet, *titles: str) -> None:
+    for title in titles:
+        place = sheet.rows[0].index(title)
+        for row in sheet.rows:
+            del row[place : place + 1]
+        del sheet.marks[place]
+    sheet.version += 1
 
 
 def column(sheet: MemorySheet, title: str) -> dict[Any, Any]:
@@ -131,18 +143,97 @@ def test_metrics_have_room_before_keys_of_the_config() -> None:
     assert (len(sheet.rows[0]), again.left_out) == (len(FIRST) + len(LAST) + 3, report.left_out)
 
 
-def test_a_worksheet_of_runs_is_refused() -> None:
+def test_columns_that_people_deleted_take_no_room() -> None:
+    """And stay away, whether the book-keeping tells of them or their fingerprints do."""
+    sheet = MemorySheet()
+    most = len(FIRST) + len(LAST) + 7
+    config = {f"c{key}": 0 for key in range(5)}
+    keep(sheet, *(ran(n, n, n, config=dict.fromkeys(config, n)) for n in (1, 2)), columns=most)
+    assert len(sheet.rows[0]) == most
+    delete_columns(sheet, "c0", "c1", "Power W")
+    more = {"acc": 0.5, "f1": 0.5, "map": 0.5, "iou": 0.5}
+    again = [ran(n, n, n, config=dict.fromkeys(config, n), summary=more) for n in (1, 2)]
+    report = keep(sheet, *again, columns=most)
+    assert {"acc", "f1", "iou"} <= {*sheet.rows[0]}
+    assert not {"c0", "c1", "Power W", "map"} & {*sheet.rows[0]}
+    assert (len(sheet.rows[0]), report.left_out) == (most, ("map",))
+    sheet.notes = None
+    assert keep(sheet, *again, columns=most + 1).left_out == ()
+    assert not {"c0", "c1", "Power W"} & {*sheet.rows[0]}
+
+
+def test_a_key_that_is_too_long_takes_no_room() -> None:
+    sheet = MemorySheet()
+    found = [ran(n, n, n, config={"c": n, "b" * 300: n}) for n in (1, 2)]
+    assert keep(sheet, *found, columns=len(FIRST) + len(LAST) + 3).left_out == ("b" * 300,)
+    assert sheet.rows[0] == [*FIRST, "c", "lr", "loss", *LAST]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "its book-keeping is lost"])
+def test_a_worksheet_of_runs_is_refused(lost: bool) -> None:
     sheet = MemorySheet()
     tick(MemoryDestination(sheet), [run(1), run(2)])
     before = [list(row) for row in sheet.rows]
+    sheet.notes = None if lost else sheet.notes
     with pytest.raises(ConfigError, match="--worksheet"):
-        keep(sheet, ran(1), ran(2))
+        keep(sheet, ran(1), ran(3))
     assert sheet.rows == before
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["", "its book-keeping is lost"])
+@pytest.mark.parametrize("deleted", [(), ("Best in",)], ids=["", "the column that tells"])
+def test_runs_do_not_come_into_a_comparison(sheet: MemorySheet, deleted: tuple[str, ...], lost: bool) -> None:
+    """Whatever is accepted."""
+    delete_columns(sheet, *deleted)
+    sheet.notes = None if lost else sheet.notes
+    before = [list(row) for row in sheet.rows]
+    with pytest.raises(ConfigError, match=r"that of a comparison: name another tab with WORKSHEET"):
+        tick(MemoryDestination(sheet), [run(1), run(3)], mode=Mode(accept_changes=True))
+    assert sheet.rows == before
+    assert keep(sheet, ran(1), ran(2)).added == 0
+
+
+def test_a_comparison_that_was_cleared_may_become_a_table_of_runs(sheet: MemorySheet) -> None:
+    sheet.rows.clear()
+    assert tick(MemoryDestination(sheet), [run(1)]).added == 1
+    assert tick(MemoryDestination(sheet), [run(1), run(2)]).added == 1
+
+
 def test_lost_book_keeping(sheet: MemorySheet) -> None:
-    """Rows that stand are left alone, and that is said."""
+    """Rows that stand are left alone, and that is said, with what helps: the tab may hold much else."""
     sheet.notes = None
-    report = keep(sheet, ran(1, 0.1, 0.5), ran(2, 0.2, 1.0))
+    again = (ran(1, 0.1, 0.5), ran(2, 0.2, 1.0))
+    report = keep(sheet, *again)
     assert column(sheet, "loss") == {"run0001": 2.0, "run0002": 1.0}
-    assert any("not kept up to date" in notice for notice in report.notices)
+    (notice,) = report.notices
+    assert "2 rows not kept up to date" in notice
+    assert notice.endswith(compare_sheet.REMEDY)
+    del sheet.rows[1]
+    forget.forget(MemoryDestination(sheet), ["run0001"])
+    assert keep(sheet, *again).added_ids == ("run0001",)
+    assert column(sheet, "loss")["run0001"] == 0.5
+
+
+def test_whichever_source_tells_of_a_run(sheet: MemorySheet) -> None:
+    """Its project and id say which row is its own: the same offline, and from the service afterwards."""
+    for source, loss in (("folders", 3.0), ("wandb", 0.5)):
+        sides = [
+            replace(each, run=replace(each.run, scope=Scope(source, f"host of {source}", "team/proj")))
+            for each in (ran(1, 0.1, loss), ran(2, 0.2, 1.0))
+        ]
+        report = keep(sheet, *sides)
+        assert (report.added, report.doubles, report.notices) == (0, (), ())
+        assert column(sheet, "loss") == {"run0001": loss, "run0002": 1.0}
+
+
+def test_the_id_of_another_project_is_another_row(sheet: MemorySheet) -> None:
+    """Which is an earlier one, and no row that nobody keeps true."""
+    report = keep(sheet, ran(1, 0.1, 3.0, project="team/b"), ran(3, 0.2, 1.0, project="team/b"))
+    assert report.added == 2
+    assert report.notices == ("2 rows of earlier comparisons: left as they are",)
+
+
+def test_integers_stay_exact(sheet: MemorySheet) -> None:
+    """As those of a run do (P5)."""
+    keep(sheet, ran(1, 0.1, 2.0, summary={"seen": 2**60 + 1}), ran(2, 0.2, 1.0, summary={"seen": 2**53}))
+    assert column(sheet, "seen") == {"run0001": "1152921504606846977", "run0002": 2**53}

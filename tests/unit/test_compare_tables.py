@@ -225,3 +225,11 @@ class TestJson:
     def test_a_key_that_a_run_lacks_is_null(self) -> None:
         found = json.loads(json_text(compare([side(1, config={"k": 1}, summary={"m": 1}), side(2)])))
         assert (found["runs"][1]["config"], found["runs"][1]["summary"]) == ({"k": None}, {"m": None})
+
+
+def test_integers_stay_exact() -> None:
+    """In all formats, beyond what a float holds."""
+    found = summaries({"seen": 2**70 + 1}, {"seen": 2**70})
+    assert row(found, "seen") == [str(2**70 + 1), str(2**70)]
+    assert [each["summary.seen"] for each in rows(found)] == [str(2**70 + 1), str(2**70)]
+    assert [each["summary"]["seen"] for each in json.loads(json_text(found))["runs"]] == [2**70 + 1, 2**70]

@@ -222,9 +222,7 @@ def test_characters_without_a_font_are_one_line(tmp_path: Path, caplog: pytest.L
     named = run("x", name="".join(chr(0x13000 + number) for number in range(5)))
     figure.save(gpu.draw(named, steady(2)), tmp_path / "a.png")
     (record,) = caplog.records
-    assert record.getMessage().endswith(
-        "a.png: no font that is installed has 5 characters: boxes are there"
-    )
+    assert record.getMessage().endswith("a.png: no font that is installed has 5 characters: boxes are there")
     caplog.clear()
     figure.save(gpu.draw(named, steady(2)), tmp_path / "a.svg")
     assert caplog.records == []

@@ -3,11 +3,13 @@
 Mutants: one row more or less; a first sync that stops; a small table that stops; `or` for `and`.
 """
 
+from dataclasses import replace
+
 import pytest
 
-from runsheet import safety
-from runsheet.columns import Choice
-from runsheet.errors import SheetError
+from runsheet import columns, safety
+from runsheet.columns import Choice, Header
+from runsheet.errors import ConfigError, SheetError
 from runsheet.journal import Batch, Tick, Touched
 from runsheet.ledger import Ledger
 from runsheet.model import Column, Owned, Placed, Shape
@@ -121,6 +123,40 @@ def test_check(there: Shape, adopted: tuple[Placed, ...], text: str) -> None:
         return
     with pytest.raises(SheetError, match=text) as caught:
         safety.check(there, adopted)
+    assert "Nothing was written" in str(caught.value)
+
+
+COMPARISON = Owned(columns.COMPARED, 1, "Best in")
+KINDS: dict[str, tuple[Shape, bool, str]] = {
+    # what is there, whether a comparison would come, why it may not
+    "runs into runs": (shape("run_id", "a"), False, ""),
+    "a comparison into runs": (shape("run_id", "a"), True, "--worksheet"),
+    "runs into a comparison": (
+        Shape(True, False, owned=(*shape("run_id").owned, COMPARISON)),
+        False,
+        "WORKSHEET",
+    ),
+    "runs where that column was": (
+        replace(shape("run_id"), made=frozenset({columns.fingerprint(columns.COMPARED)})),
+        False,
+        "WORKSHEET",
+    ),
+    "a comparison into its own": (Shape(True, False, owned=(*shape("run_id").owned, COMPARISON)), True, ""),
+    "a comparison into an empty one": (Shape(True, True), True, ""),
+    "a comparison into a person's": (Shape(True, False, ("Run",)), True, ""),
+    "runs where nothing is left": (Shape(True, False, owned=(COMPARISON,), hollow=True), False, ""),
+}
+
+
+@pytest.mark.parametrize(("there", "compared", "text"), KINDS.values(), ids=KINDS)
+def test_check_kind(there: Shape, compared: bool, text: str) -> None:
+    """Runs and comparisons never share a worksheet."""
+    choice = Choice((Header("run_id"), *([Header(columns.COMPARED)] if compared else [])))
+    if not text:
+        assert safety.check_kind(there, choice) is None  # type: ignore[func-returns-value]
+        return
+    with pytest.raises(ConfigError, match=text) as caught:
+        safety.check_kind(there, choice)
     assert "Nothing was written" in str(caught.value)
 
 

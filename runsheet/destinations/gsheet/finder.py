@@ -7,6 +7,7 @@ it: a copy carries the mark of another tab.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from runsheet import columns
 from runsheet.destinations.gsheet import marks
 from runsheet.errors import SheetError
 
@@ -21,10 +22,10 @@ def choose(tabs: Sequence[Sheet], worksheet: str, others: Collection[str] = ()) 
     other tables here, whose tabs are not meant.
 
     The tab that was made for this WORKSHEET, whatever it is called now. Without a WORKSHEET also
-    the only tab of ours, else the first one that people see. Raises SheetError when it is open
-    which of two is meant.
+    the only tab of ours, else the first one that people see, but never that of a comparison. Raises
+    SheetError when it is open which of two is meant.
     """
-    tabs = [tab for tab in tabs if _worksheet(tab) not in others]
+    tabs = [tab for tab in tabs if _worksheet(tab) not in others and (worksheet or not _compares(tab))]
     ours = [tab for tab in tabs if marks.table_of(tab)]
     named = _originals([tab for tab in ours if _worksheet(tab) == worksheet])
     if len(named) > 1:
@@ -54,6 +55,11 @@ def _originals(tabs: list[Sheet]) -> list[Sheet]:
 def _worksheet(tab: Sheet) -> str:
     table = marks.table_of(tab)
     return table.worksheet if table else ""
+
+
+def _compares(tab: Sheet) -> bool:
+    made = marks.made_of(tab)
+    return made is not None and columns.compares((), made.prints)
 
 
 def _is_visible(tab: Sheet) -> bool:
