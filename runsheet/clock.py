@@ -5,9 +5,16 @@ Code that needs time takes a Clock, so that tests hand in one that never sleeps.
 
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from runsheet.errors import Stopped
+
+T = TypeVar("T")
+
+STEP = 1000
+"""Items between two looks at the stop signal."""
 
 
 class Clock:
@@ -49,3 +56,10 @@ class Clock:
         """Wait `seconds`; raise Stopped if told to stop meanwhile."""
         if self.wait(seconds):
             self.check()
+
+    def watched(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, with a check now and then: for those that take seconds all together."""
+        for number, item in enumerate(items):
+            if number % STEP == 0:
+                self.check()
+            yield item

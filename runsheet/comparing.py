@@ -116,12 +116,17 @@ def _held(source: Source, projects: Iterable[str], meant: Meant) -> Source:
 
 
 def _gpus(source: Source, runs: Sequence[Run]) -> tuple[list[Gpu], list[str]]:
-    """How each of the runs used its GPUs, and what was odd about it."""
+    """How each of the runs used its GPUs, and what was odd about it.
+
+    One run whose rows cannot be read does not stop the others; a service that answers for none of them does.
+    """
     if not isinstance(source, Recorded):
         note = f"the source {source.name} does not hold how GPUs were used, only the last values of metrics"
         return [Gpu()] * len(runs), [note]
     with ThreadPoolExecutor(min(WORKERS, len(runs)), "runsheet-compare") as pool:
         read = list(pool.map(lambda run: _gpu(source, run), runs))
+    if all(isinstance(one.error, Unreachable | AccessError) for one in read):
+        raise next(one.error for one in read if one.error)
     notes = [f"{run.id}: {one.error}" for run, one in zip(runs, read, strict=True) if one.error]
     if sampled := [run.id for run, one in zip(runs, read, strict=True) if one.sampled]:
         notes.append(f"GPU values are of a sample of the rows, so that peaks may be higher: {some(sampled)}")
@@ -130,20 +135,17 @@ def _gpus(source: Source, runs: Sequence[Run]) -> tuple[list[Gpu], list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What came of reading the rows of a run. `sampled`: only a part of them came."""
+    """What came of reading the rows of a run. `sampled`: only a part of them came. `error`: why none did."""
 
     gpu: Gpu = field(default_factory=Gpu)
     sampled: bool = False
-    error: str = ""
+    error: ServiceError | None = None
 
 
 def _gpu(source: Recorded, run: Run) -> _Read:
-    """One run whose rows cannot be read does not stop the others; a service that does not answer does."""
     try:
         found = told(source, run)
-    except (Unreachable, AccessError):
-        raise
     except ServiceError as error:
-        return _Read(error=str(error))
+        return _Read(error=error)
     gpu = Gpu.of(found.use, found.stream)
     return _Read(gpu, sampled=bool(gpu.stream) and found.total is not None)

@@ -1,6 +1,6 @@
 """How runs used their GPUs: reads the stream of a run that tells it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runsheet.errors import ConfigError
 from runsheet.model import Run
@@ -11,11 +11,12 @@ from runsheet.sources.base import Recorded, Source, Stream
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is known of a run's GPUs, and the stream that tells it. `total`: how many rows that stream has,
-    where only a part of them came; else None. `fallback`: the training history was asked first, in vain."""
+    where only a part of them `came`; else None. `fallback`: the training history was asked first, in vain."""
 
     use: GpuUse
     stream: Stream
     total: int | None = None
+    came: int = 0
     fallback: bool = False
 
     @property
@@ -25,7 +26,7 @@ class Told:
         if self.fallback:
             notes.append("the training history has no GPU metrics: these are of the system stream")
         if self.total is not None:
-            notes.append(f"sampled: {self.use.rows:,} of {self.total:,} rows, so that peaks may be higher")
+            notes.append(f"sampled: {self.came:,} of {self.total:,} rows came, so that peaks may be higher")
         return "; ".join(notes)
 
 
@@ -45,9 +46,9 @@ def told(source: Recorded, run: Run, *, system: bool = False) -> Told:
     if not system and (found := _told(source, run, Stream.HISTORY)).use.known:
         return found
     found = _told(source, run, Stream.SYSTEM)
-    return Told(found.use, found.stream, found.total, fallback=not system)
+    return replace(found, fallback=not system)
 
 
 def _told(source: Recorded, run: Run, stream: Stream) -> Told:
     rows = source.rows(run, stream, is_gpu)
-    return Told(measure(rows.samples), stream, rows.total)
+    return Told(measure(rows.samples), stream, rows.total, rows.came)

@@ -20,7 +20,7 @@ from typing import TypeVar
 from runsheet import columns, fields, live, watermark
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
-from runsheet.gpu_columns import PATHS, GpuColumns
+from runsheet.gpu_columns import PATHS, GpuColumns, Later
 from runsheet.intake import Intake, Part
 from runsheet.ledger import Ledger
 from runsheet.model import Run, Scope, Skip
@@ -282,7 +282,10 @@ class _Puller:
             for item in self._gpus.fill(self._source.runs(project, self._query), intake.is_final):
                 if isinstance(item, Skip):
                     intake.skip(item)
-                    gauge.pass_over(item.count)
+                    if isinstance(item, Later):
+                        gauge.add(item.run, "", waits=True)
+                    else:
+                        gauge.pass_over(item.count)
                     continue
                 part.count += 1
                 self._measure(gauge, item)
@@ -356,6 +359,8 @@ class _Puller:
         for item in self._gpus.fill(picked, intake.is_final):
             if isinstance(item, Skip):
                 intake.skip(item)
+                if isinstance(item, Later):
+                    gauge.wait_for(item.run)
                 continue
             self._progress()
             if candidate := intake.take(item):

@@ -81,12 +81,17 @@ class Gauge:
         if run.heartbeat is None:
             return
         if waits:
-            self._waiting = min(self._waiting or run.heartbeat, run.heartbeat)
+            self.wait_for(run)
         entry = (run.heartbeat, run.id, text)
         if len(self._newest) <= MOST:
             heapq.heappush(self._newest, entry)
         else:
             heapq.heappushpop(self._newest, entry)
+
+    def wait_for(self, run: Run) -> None:
+        """A run is to be looked at again, though it may not show another sign of life."""
+        if run.heartbeat is not None:
+            self._waiting = min(self._waiting or run.heartbeat, run.heartbeat)
 
     def pass_over(self, count: int) -> None:
         """Count runs that were listed, and could not be read."""

@@ -113,7 +113,8 @@ def _show(found: Found, told: Told, form: str) -> None:
         _aside(notes)
         shown = gpu_tables.csv_text(told.use)
     else:
-        shown = gpu_tables.json_text(found.run, told.use, told.stream, notes, told.total)
+        read = told.came or told.use.rows
+        shown = gpu_tables.json_text(found.run, told.use, told.stream, notes, (read, told.total))
     click.echo(shown, nl=False)
 
 

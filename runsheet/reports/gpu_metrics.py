@@ -9,11 +9,12 @@ training logs by itself has no fixed names: those of the tools that this project
 
 import math
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import fsum
-from typing import Any
+from typing import Any, overload
 
 from runsheet.model import Sample
 
@@ -110,14 +111,54 @@ class Stat:
     count: int
 
 
+Pair = tuple[float | None, float]
+"""A time in seconds since 1970, None where nothing tells it, and a value."""
+
+
+class Series(Sequence[Pair]):
+    """Values in the order in which they were measured. They are kept without an object for each, since a
+    long run has millions."""
+
+    __slots__ = ("_times", "values")
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        self._times, self.values = array("d"), array("d")
+        for pair in pairs:
+            self.add(*pair)
+
+    def add(self, time: float | None, value: float) -> None:
+        self._times.append(math.nan if time is None else time)
+        self.values.append(value)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Pair]: ...
+
+    def __getitem__(self, place: int | slice) -> Pair | Sequence[Pair]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        time = self._times[place]
+        return None if math.isnan(time) else time, self.values[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """What was measured of one GPU, or of all together: a Stat for each of QUANTITIES that there is, and the
-    values behind it as pairs of a time (seconds since 1970, or None) and a value."""
+    values behind it."""
 
     gpu: str
     stats: Mapping[str, Stat] = field(default_factory=dict)
-    series: Mapping[str, tuple[tuple[float | None, float], ...]] = field(default_factory=dict)
+    series: Mapping[str, Sequence[Pair]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +172,7 @@ class GpuUse:
 
     gpus: tuple[Use, ...] = ()
     total: Stat | None = None
-    total_series: tuple[tuple[float | None, float], ...] = ()
+    total_series: Sequence[Pair] = ()
     mean: Use | None = None
     rows: int = 0
 
@@ -141,7 +182,7 @@ class GpuUse:
         return bool(self.gpus or self.total or self.mean)
 
 
-@lru_cache(4096)
+@lru_cache(65_536)  # 720 GPUs have 4,320 keys
 def meaning(key: str) -> Meaning | None:
     """What a key measures of GPUs; None for every other key."""
     if together := _TOGETHER.get(key):
@@ -161,24 +202,25 @@ def is_gpu(key: str) -> bool:
 
 
 def measure(samples: Iterable[Sample]) -> GpuUse:
-    """How a run used its GPUs, by the rows of one of its streams, in the order of their times."""
-    found: dict[str, dict[str, list[tuple[float | None, float]]]] = {}
-    together: list[tuple[float | None, Mapping[str, float]]] = []
-    rows = 0
+    """How a run used its GPUs, by the rows of one of its streams, in the order of their times. They are gone
+    through once."""
+    found: dict[str, dict[str, Series]] = {}
+    together, rows = _Together(), 0
     for sample in samples:
         memory: dict[str, float] = {}
         row = _read(sample.values)
         rows += bool(row)
         for (gpu, quantity), value in row.items():
-            found.setdefault(gpu, {}).setdefault(quantity, []).append((sample.time, value))
+            of_gpu = found.get(gpu) or found.setdefault(gpu, {})
+            (of_gpu.get(quantity) or of_gpu.setdefault(quantity, Series())).add(sample.time, value)
             if quantity == MEMORY and gpu not in (MEAN, TOTAL):
                 memory[gpu] = value
         if memory:
-            together.append((sample.time, memory))
-    mean, logged = found.pop(MEAN, None), found.pop(TOTAL, {}).get(MEMORY, [])
-    series = tuple(_sums(together) or logged)
+            together.add(sample.time, memory)
+    mean, logged = found.pop(MEAN, None), found.pop(TOTAL, {}).get(MEMORY, ())
+    series = together.sums() or logged
     uses = tuple(_use(gpu, found[gpu]) for gpu in sorted(found, key=_order))
-    total = _stat([value for _, value in series]) if series else None
+    total = _stat(series.values) if isinstance(series, Series) else None
     return GpuUse(uses, total, series, _use(MEAN, mean) if mean else None, rows)
 
 
@@ -208,28 +250,39 @@ def _read(values: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     return row
 
 
-def _sums(rows: Sequence[tuple[float | None, Mapping[str, float]]]) -> list[tuple[float | None, float]]:
-    """What all GPUs held at the same time: the rows that tell of all of them.
+class _Together:
+    """The memory of all GPUs at the same time, row by row."""
 
-    Where no row does, since each machine or card is measured by itself, each row tells of some, and of the
-    others what was last known of them counts.
-    """
-    everyone = {gpu for _, memory in rows for gpu in memory}
-    whole = [(time, fsum(memory.values())) for time, memory in rows if memory.keys() == everyone]
-    if whole:
-        return whole
-    last: dict[str, float] = {}
-    sums = []
-    for time, memory in rows:
-        last.update(memory)
-        if last.keys() == everyone:
-            sums.append((time, fsum(last.values())))
-    return sums
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+        self._told, self._known = array("L"), array("L")
+        self._sums, self._latest = Series(), Series()
+
+    def add(self, time: float | None, memory: Mapping[str, float]) -> None:
+        """A row, which tells of one GPU at least."""
+        self._last.update(memory)
+        self._told.append(len(memory))
+        self._known.append(len(self._last))
+        self._sums.add(time, fsum(memory.values()))
+        self._latest.add(time, fsum(self._last.values()))
+
+    def sums(self) -> Series:
+        """What all GPUs held at the same time: the rows that tell of all of them.
+
+        Where that is not even every second row, since each machine or card is measured by itself, or one fell
+        silent, each row counts, and of the GPUs that it does not tell of what was last known.
+        """
+        whole = self._whole(self._sums, self._told)
+        return whole if 2 * len(whole) >= len(self._sums) else self._whole(self._latest, self._known)
+
+    def _whole(self, sums: Series, counts: Sequence[int]) -> Series:
+        everyone = len(self._last)
+        return Series(pair for pair, count in zip(sums, counts, strict=True) if count == everyone)
 
 
-def _use(gpu: str, found: Mapping[str, Sequence[tuple[float | None, float]]]) -> Use:
-    series = {quantity: tuple(found[quantity]) for quantity in QUANTITIES if quantity in found}
-    stats = {quantity: _stat([value for _, value in pairs]) for quantity, pairs in series.items()}
+def _use(gpu: str, found: Mapping[str, Series]) -> Use:
+    series = {quantity: found[quantity] for quantity in QUANTITIES if quantity in found}
+    stats = {quantity: _stat(each.values) for quantity, each in series.items()}
     return Use(gpu, stats, series)
 
 

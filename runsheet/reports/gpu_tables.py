@@ -132,16 +132,20 @@ def csv_text(use: GpuUse) -> str:
 
 
 def json_text(
-    run: Run, use: GpuUse, stream: Stream, notes: Iterable[str] = (), rows: int | None = None
+    run: Run,
+    use: GpuUse,
+    stream: Stream,
+    notes: Iterable[str] = (),
+    rows: tuple[int, int | None] = (0, None),
 ) -> str:
-    """Everything, with a line feed at its end. `rows`: how many rows the stream has, where only a part of
-    them was read."""
+    """Everything, with a line feed at its end. `rows`: how many rows were read, and how many the stream has,
+    where these are only a part of them."""
     content = {
         "run": heading.facts(run),
         "stream": stream.value,
         "notes": [*notes],
-        "rows_read": use.rows,
-        "rows_total": rows,
+        "rows_read": rows[0],
+        "rows_total": rows[1],
         "gpus": [{"gpu": each.gpu, **_stats(each)} for each in use.gpus],
         "mean": _stats(use.mean) if use.mean else None,
         "total": next((_stats(each) for each in _totals(use)), None),

@@ -157,10 +157,12 @@ class Logged:
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of a stream, in the order in which they were logged. `total`: how many rows there are, where it is
-    known that these are only a part of them; else None."""
+    known that only a part of them came, and `came`: how many did, with what was wanted or without; else None
+    and 0."""
 
     samples: tuple[Sample, ...] = ()
     total: int | None = None
+    came: int = 0
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runsheet.clock import Clock
+from runsheet.clock import STEP, Clock
 from runsheet.errors import NotFound, ServiceError, Stopped
 from runsheet.model import Run, Scope
 from runsheet.sources.base import Logged, Query, Stream
@@ -294,6 +294,30 @@ class TestWhatIsFound:
         clock.stop()
         with pytest.raises(Stopped):
             source.logged(run("a"))
+
+    @pytest.mark.parametrize("where", ["database", "inbox"])
+    def test_many_rows_are_stopped_on_the_way(self, project: Project, tmp_path: Path, where: str) -> None:
+        """They take seconds to read."""
+        if where == "database":
+            with closing(sqlite3.connect(project.path)) as writer, writer:
+                for second in range(3 * STEP):
+                    insert(writer, "a", second / 3600, {"x": second})
+        else:
+            row = next(row for row in fragments() if row["kind"] == "metric") | {
+                "project": "proj",
+                "run": "a",
+            }
+            rows = [row | {"run_id": "a", "log_id": f"{second}"} for second in range(3 * STEP)]
+            (tmp_path / "inbox").mkdir()
+            (tmp_path / "inbox" / "0.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        clock = Waiting()
+        source = TrackioSource(tmp_path, clock=clock)
+        assert sum(source.logged(run("a")).history.values()) >= 3 * STEP
+        looks: list[int] = []
+        clock.looking = lambda: (looks.append(1), len(looks) == 2 and clock.stop())
+        with pytest.raises(Stopped):
+            source.rows(run("a"), Stream.HISTORY)
+        assert len(looks) == 2
 
 
 class Waiting(QuickClock):

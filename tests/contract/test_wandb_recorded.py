@@ -495,7 +495,9 @@ class TestRows:
         server.script.cap = 100
         asked = make()
         history = asked.rows(whole(asked), Stream.HISTORY, "loss".__eq__)
-        assert (len(history.samples), history.total) == (100, 1000)
+        assert (len(history.samples), history.total, history.came) == (100, 1000, 100)
+        few = asked.rows(whole(asked), Stream.HISTORY, "not there".__eq__)
+        assert (few.samples, few.total, few.came) == ((), 1000, 100)
         assert (history.samples[0].time, history.samples[-1].time) == (START, START + 999)
         system = asked.rows(whole(asked), Stream.SYSTEM)
         assert (len(system.samples), system.total) == (100, None)

@@ -23,6 +23,7 @@ from tests.support.sheets import SheetsServer
 from tests.support.trackio import Project
 from tests.support.wandb import Run, WandbServer
 from tests.support.wandb.data import iso
+from tests.support.wandb.faults import Fault
 from tests.support.world import World
 from tests.unit.test_folder_rows import measured
 from tests.unit.test_wandb_folders import folder, started
@@ -169,6 +170,45 @@ def test_a_run_that_is_gone_when_it_is_asked_for(world: World, caplog: pytest.Lo
     Ticker(Place(), Clock()).once()
     assert shown(world) == {f"run{n:05d}": BLANK if n == 2 else cells(n) for n in range(5)}
     assert "run run00002: its GPU use cannot be read: W&B at" in caplog.text
+
+
+FAULTS: dict[str, Callable[[], Fault]] = {
+    "504": lambda: Fault.gateway(504),
+    "500": lambda: Fault.http(500),
+    "403": lambda: Fault.http(403, "forbidden"),
+    "null": Fault.null_data,
+    "permission": lambda: Fault.errors("permission denied"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_one_run_whose_stream_never_comes(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Callable[[], Fault],
+) -> None:
+    """The others have their rows. It has none for a day, and then one with blank cells."""
+    caplog.set_level(logging.INFO)
+    filled(world, 6)
+    fresh(world, "fails", 6, ago=60)
+    due = world.wandb._due
+
+    def failing(request: Any) -> Fault | None:
+        fails = request.name == ROWS and request.variables["name"] in ("run00002", "fails")
+        return fault() if fails else due(request)
+
+    monkeypatch.setenv("WANDB__GRAPHQL_RETRY_MAX", "1")  # the client's own attempts take seconds
+    tick = Ticker(Place(), Clock())
+    with monkeypatch.context() as broken:
+        broken.setattr(world.wandb, "_due", failing)
+        broken.setattr(Clock, "wait", lambda clock, _: clock.stopping)
+        tick()
+    assert shown(world) == {f"run{n:05d}": BLANK if n == 2 else cells(n) for n in range(6)}
+    assert "run run00002: its GPU use cannot be read: " in caplog.text
+    assert "run fails: its GPU use cannot be read yet: " in caplog.text
+    tick()
+    assert shown(world)["fails"] == cells(6)
 
 
 def test_a_stop_while_they_are_read(world: World) -> None:

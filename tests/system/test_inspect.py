@@ -175,7 +175,7 @@ class TestGpu:
         world.wandb.add("team", "proj", ran("a", history_rows=logged))
         found = json.loads("\n".join(told(world, "gpu", *PROJ, "--format", "json")))
         (note,) = found["notes"]
-        assert note == f"sampled: {found['rows_read']} of 700 rows, so that peaks may be higher"
+        assert note == f"sampled: {found['rows_read']} of 700 rows came, so that peaks may be higher"
         assert found["rows_read"] < found["rows_total"] == 700
 
     def test_neither_has_any(self, world: World) -> None:

@@ -119,16 +119,23 @@ class TestRows:
         assert [side.gpu for side in found.sides] == [Gpu("history", 80.0), Gpu("system", 50.0), Gpu()]
         assert found.notes == ()
 
-    @pytest.mark.parametrize("kind", [NotFound, ServiceError])
+    @pytest.mark.parametrize("kind", [NotFound, ServiceError, Unreachable, AccessError])
     def test_one_run_that_cannot_be_read_does_not_stop_the_others(self, kind: type[ServiceError]) -> None:
         found = compared(Failing({"run0001": kind("run0001 is gone")}), "run0001", "run0002")
         assert [side.gpu for side in found.sides] == [Gpu(), Gpu("system", 50.0)]
         assert found.notes == ("run0001: run0001 is gone",)
 
     @pytest.mark.parametrize("kind", [Unreachable, AccessError])
-    def test_a_service_that_does_not_answer_does(self, kind: type[ServiceError]) -> None:
-        with pytest.raises(kind):
-            compared(Failing({"run0001": kind("no")}), "run0001", "run0002")
+    def test_a_service_that_answers_for_none_does(self, kind: type[ServiceError]) -> None:
+        with pytest.raises(kind, match="no 1"):
+            compared(Failing({f"run000{n}": kind(f"no {n}") for n in (1, 2)}), "run0001", "run0002")
+
+    def test_runs_that_are_all_gone_are_shown_all_the_same(self) -> None:
+        """The service has answered."""
+        errors = {"run0001": Unreachable("HTTP 504"), "run0002": NotFound("it is gone")}
+        found = compared(Failing(errors), "run0001", "run0002")
+        assert [side.gpu for side in found.sides] == [Gpu(), Gpu()]
+        assert found.notes == ("run0001: HTTP 504", "run0002: it is gone")
 
     def test_a_sample_of_the_rows(self) -> None:
         class Sampled(MemorySource):

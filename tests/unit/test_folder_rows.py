@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from wandb.proto.wandb_internal_pb2 import Record
 
-from runsheet.clock import Clock
-from runsheet.errors import AccessError, NotFound, ServiceError, Stopped
+from runsheet.clock import STEP, Clock
+from runsheet.errors import NotFound, ServiceError, Stopped
 from runsheet.model import Run, Sample, Scope
-from runsheet.sources.base import Logged, Stream
-from runsheet.sources.wandb_folders import FolderSource, run_facts
+from runsheet.sources.base import Logged, Query, Stream
+from runsheet.sources.wandb_folders import FolderSource, folder_tree, run_facts
 from tests.support.offline_runs import framed
 from tests.unit.test_wandb_folders import NAME, START, folder, logged, started
 
@@ -212,7 +212,7 @@ class TestFailures:
         ("error", "kind"),
         [
             (FileNotFoundError(2, "No such file"), NotFound),
-            (PermissionError(13, "Permission denied"), AccessError),
+            (PermissionError(13, "Permission denied"), ServiceError),
             (OSError(5, "Input/output error"), ServiceError),
         ],
         ids=lambda item: getattr(item, "__name__", ""),
@@ -220,7 +220,7 @@ class TestFailures:
     def test_a_log_that_cannot_be_read(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, kind: type[Exception]
     ) -> None:
-        """Though the folder tells of the run."""
+        """Though the folder tells of the run. One that must not be read says nothing of the source."""
         folder(tmp_path, started(), files={"wandb-metadata.json": '{"project": "p"}'})
         opened = Path.open
 
@@ -243,3 +243,46 @@ class TestFailures:
         clock.stop()
         with pytest.raises(Stopped):
             asked.logged(run())
+
+    def test_a_stop_signal_in_a_long_log(self, tmp_path: Path) -> None:
+        """It takes seconds to read."""
+        folder(tmp_path, started(), *(logged({"x": number}) for number in range(3 * STEP)))
+        clock, met = Clock(), list[str]()
+
+        def wanted(key: str) -> bool:
+            met.append(key)
+            clock.stop()
+            return True
+
+        with pytest.raises(Stopped):
+            source(tmp_path, clock).rows(run(), Stream.HISTORY, wanted)
+        assert 0 < len(met) <= STEP
+
+
+class TestWalks:
+    """The tree is not gone through for each run."""
+
+    @pytest.fixture
+    def walks(self, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+        walked: list[Path] = []
+        find = folder_tree.find
+        monkeypatch.setattr(folder_tree, "find", lambda place: (walked.append(place), find(place))[1])
+        return walked
+
+    def test_what_was_listed_is_known(self, tmp_path: Path, walks: list[Path]) -> None:
+        for number in range(3):
+            folder(tmp_path, started(f"id{number}"), logged({"x": number}), name=f"{NAME[:-3]}id{number}")
+        found = source(tmp_path)
+        runs = [item for item in found.runs(str(tmp_path), Query()) if isinstance(item, Run)]
+        rows = [row.values for one in runs for row in found.rows(one, Stream.HISTORY).samples]
+        assert rows == [{"x": 0}, {"x": 1}, {"x": 2}]
+        assert len(walks) == 1
+
+    def test_a_run_that_was_not_listed_is_looked_for(self, tmp_path: Path, walks: list[Path]) -> None:
+        """It came after the listing."""
+        folder(tmp_path, started(), logged({"x": 1}))
+        found = source(tmp_path)
+        _ = [*found.runs(str(tmp_path), Query())]
+        folder(tmp_path, started("later", "q"), logged({"x": 2}), name=f"{NAME[:-3]}later")
+        assert found.rows(run("q", "later"), Stream.HISTORY).samples[0].values == {"x": 2}
+        assert len(walks) == 2

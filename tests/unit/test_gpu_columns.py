@@ -24,12 +24,11 @@ from runsheet.errors import (
     AccessError,
     ConfigError,
     NotFound,
-    RunsheetError,
     ServiceError,
     Stopped,
     Unreachable,
 )
-from runsheet.gpu_columns import WINDOW, WORKERS, GpuColumns
+from runsheet.gpu_columns import AGAIN, OUTAGE, WINDOW, WORKERS, GpuColumns, Later
 from runsheet.model import Run, Sample, Skip
 from runsheet.report import Report
 from runsheet.reports.gpu_metrics import COLUMNS
@@ -146,7 +145,18 @@ def test_several_at_the_same_time() -> None:
     assert len([*fill(Metered({PROJECT: RUNS}, met=met), RUNS)]) == len(RUNS)
 
 
-class Later(Future[Any]):
+def test_one_at_a_time_where_no_service_is_asked() -> None:
+    """There threads would only take the memory for the rows of several runs."""
+    threads: set[int] = set()
+
+    def met(_: str) -> None:
+        threads.add(threading.get_ident())
+
+    assert len([*fill(Plain({PROJECT: RUNS}, met=met), RUNS)]) == len(RUNS)
+    assert len(threads) == 1
+
+
+class Waiting(Future[Any]):
     """Is done when somebody waits for it."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
@@ -165,8 +175,8 @@ class Slow:
     def __init__(self, workers: int, _name: str) -> None:
         self.made.append(workers)
 
-    def submit(self, work: Callable[..., Any], *given: Any) -> Later:
-        return Later(partial(work, *given))
+    def submit(self, work: Callable[..., Any], *given: Any) -> Waiting:
+        return Waiting(partial(work, *given))
 
     def shutdown(self, *, cancel_futures: bool) -> None:
         assert cancel_futures
@@ -236,6 +246,8 @@ def test_a_run_without_gpus_stays_as_it_is() -> None:
 ODD: dict[str, tuple[Exception, str]] = {
     "gone": (NotFound("there is no run"), "its GPU use cannot be read: there is no run"),
     "refused": (ServiceError("HTTP 422"), "its GPU use cannot be read: HTTP 422"),
+    "never answered": (Unreachable("HTTP 504"), "its GPU use cannot be read: HTTP 504"),
+    "forbidden": (AccessError("HTTP 403"), "its GPU use cannot be read: HTTP 403"),
     "damaged": (TypeError("no number"), "its GPU use cannot be told (TypeError)"),
 }
 
@@ -253,14 +265,105 @@ def test_a_summary_that_is_none_stops_no_other() -> None:
     assert [type(item) for item in found] == [Skip, Run, Run]
 
 
-@pytest.mark.parametrize("error", [Unreachable("no answer"), AccessError("revoked"), ConfigError("no login")])
-def test_a_service_that_fails_ends_it(error: RunsheetError) -> None:
-    """What came before is handed on; not much more is asked."""
-    source = Metered({PROJECT: RUNS}, met=raising(run0010=error))
+def outage(error: Exception, first: int) -> Callable[[str], None]:
+    """From a run on the service fails."""
+    return raising(**{f"run{number:04d}": error for number in range(first, 2000)})
+
+
+@pytest.mark.parametrize("error", [Unreachable("no answer"), AccessError("revoked")])
+def test_a_service_that_fails_ends_it(error: ServiceError) -> None:
+    """What came before is handed on, and no run that failed, though each may be its own fault by itself. Not
+    much more is asked."""
+    source = Metered({PROJECT: RUNS}, met=outage(error, 10))
     found: list[Run | Skip] = []
-    with pytest.raises(type(error), match=str(error)):
+    with pytest.raises(type(error), match=rf"of 3 runs in a row .* at last of run run0012: {error}"):
         found.extend(fill(source, RUNS))
-    assert len(source.asked) <= 10 + WINDOW
+    assert [getattr(item, "id", item) for item in found] == [item.id for item in RUNS[:10]]
+    assert len(source.asked) <= 10 + OUTAGE + WINDOW
+
+
+def test_a_login_that_is_missing_ends_it_at_once() -> None:
+    source = Metered({PROJECT: RUNS}, met=raising(run0010=ConfigError("no login")))
+    with pytest.raises(ConfigError, match="no login"):
+        _ = [*fill(source, RUNS)]
+    assert len(source.asked) <= 11 + WINDOW
+
+
+def test_failures_that_are_not_in_a_row_end_nothing() -> None:
+    """Every third run is read, and they are handed on in their order. What needs no reading, and what is odd
+    with a run, is no answer of the service."""
+    runs = [run(n, summary=ALL_FOUR if n % 6 == 1 else {}) for n in range(60)]
+    failing = {f"run{n:04d}": Unreachable("HTTP 504") for n in range(60) if n % 3 != 2}
+    items = [item for one in runs for item in (Skip(f"before {one.id}", "odd"), one)]
+    found = [*fill(Metered({PROJECT: runs}, met=raising(**failing)), items)]
+    remarks = [item for item in found if isinstance(item, Skip) and not item.count]
+    assert [item for item in found if item not in remarks and isinstance(item, Skip)] == items[::2]
+    assert [item.id for item in found if isinstance(item, Run)] == [one.id for one in runs]
+    assert [item.what for item in remarks] == [
+        f"run {one.id}" for one in runs if one.id in failing and not one.summary
+    ]
+
+
+@pytest.mark.parametrize("between", [NotFound("gone"), TypeError("odd"), None], ids=str)
+def test_what_is_no_answer_of_the_service_is_no_success(between: Exception | None) -> None:
+    """None: the run in between noted all, so that nothing was asked."""
+    error = Unreachable("no answer")
+    errors = {"run0000": error, "run0001": error, "run0003": error}
+    runs = [run(n, summary=ALL_FOUR if n == 2 and not between else {}) for n in range(4)]
+    met = raising(**errors, **({"run0002": between} if between else {}))
+    with pytest.raises(Unreachable):
+        _ = [*fill(Metered({PROJECT: runs}, met=met), runs)]
+
+
+def test_projects_of_one_run_each_fail_together() -> None:
+    """A service that is down does not leave cells blank in project after project."""
+    projects = {f"team/{letter}": [run(n, f"team/{letter}")] for n, letter in enumerate("abcd")}
+    source = Metered(projects, met=outage(Unreachable("no answer"), 0))
+    with GpuColumns(source, FakeClock(), wanted=True) as gpus:
+        for (one,) in [*projects.values()][: OUTAGE - 1]:
+            assert [type(item) for item in gpus.fill([one], lambda _: True)] == [Skip, Run]
+        for (one,) in [*projects.values()][OUTAGE - 1 :]:
+            with pytest.raises(Unreachable):
+                _ = [*gpus.fill([one], lambda _: True)]
+
+
+def test_a_failure_does_not_hold_a_project() -> None:
+    """It is judged before another window of runs has come."""
+    taken: list[str] = []
+
+    def items() -> Iterator[Run]:
+        for item in RUNS:
+            taken.append(item.id)
+            yield item
+
+    source = Metered({PROJECT: RUNS}, met=raising(run0000=Unreachable("HTTP 504")))
+    with GpuColumns(source, FakeClock(), wanted=True) as gpus:
+        assert isinstance(next(gpus.fill(items(), lambda item: item.id == "run0000")), Skip)
+    assert len(taken) <= 2 * WINDOW + 1
+
+
+AGES: dict[str, tuple[dict[str, Any], bool]] = {
+    "just now": ({"heartbeat": NOW}, True),
+    "within a day": ({"heartbeat": NOW - AGAIN + timedelta(seconds=1)}, True),
+    "a day ago": ({"heartbeat": NOW - AGAIN}, False),
+    "a clock that is ahead": ({"heartbeat": NOW + 2 * AGAIN}, False),
+    "no heartbeat": ({"heartbeat": None, "created": NOW - AGAIN / 2}, True),
+    "no time at all": ({"heartbeat": None, "created": None}, False),
+}
+
+
+@pytest.mark.parametrize(("times", "waits"), AGES.values(), ids=AGES)
+def test_a_run_that_was_alive_lately_is_tried_again(times: dict[str, Any], waits: bool) -> None:
+    """It has no row until then: one with blank cells would stay as it is."""
+    one = run(0, **times)
+    found = [*fill(Metered({PROJECT: [one]}, met=raising(run0000=NotFound("there are none"))), [one])]
+    if waits:
+        (later,) = found
+        assert later == Later("run run0000", "its GPU use cannot be read yet: there are none", run=one)
+        assert later.run == replace(one, config={}, summary={})
+        assert {later, later} == {later}, "remarks are told once"
+    else:
+        assert found == [Skip("run run0000", "its GPU use cannot be read: there are none", count=0), one]
 
 
 def test_a_stop_ends_it_promptly() -> None:
@@ -270,6 +373,24 @@ def test_a_stop_ends_it_promptly() -> None:
     with pytest.raises(Stopped):
         _ = [*fill(source, RUNS, clock=clock)]
     assert len(source.asked) <= 3 + WORKERS
+
+
+def test_a_stop_asks_for_nothing_more() -> None:
+    """Not even for what it has begun."""
+    clock, source = FakeClock(), Metered({PROJECT: RUNS})
+    clock.stop()
+    with pytest.raises(Stopped):
+        _ = [*fill(source, RUNS, clock=clock)]
+    assert source.asked == []
+
+
+def test_a_stop_while_the_rows_of_a_run_are_measured() -> None:
+    """A long run takes seconds."""
+    clock = FakeClock()
+    source = Metered({PROJECT: RUNS}, met=lambda _: clock.stop())
+    with pytest.raises(Stopped):
+        _ = [*fill(source, RUNS[:1], clock=clock)]
+    assert source.asked == ["run0000"]
 
 
 def test_a_project_that_ends_gives_up_what_it_has_not_begun() -> None:
@@ -530,12 +651,63 @@ def test_a_dry_run_shows_what_would_be_written() -> None:
 
 def test_a_failure_is_made_good_by_the_next_tick(kind: type[Metered]) -> None:
     """A service that fails fails the project; its rows come with the next tick, complete."""
-    office = lab(kind, [run(0), run(1)])
+    office = lab(kind, [run(number) for number in range(5)])
     with pytest.raises(Unreachable):
-        office.tick(kind(office.projects, met=raising(run0001=Unreachable("no answer"))))
+        office.tick(kind(office.projects, met=outage(Unreachable("no answer"), 1)))
     assert office.sheet.rows == []
     office.tick()
-    assert office.cells() == {"run0000": told(0), "run0001": told(1)}
+    assert office.cells() == {f"run{number:04d}": told(number) for number in range(5)}
+
+
+NEVER = raising(fails=Unreachable("HTTP 504"))
+"""One run whose stream never comes."""
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["rows", "live rows"])
+@pytest.mark.parametrize("ago", [timedelta(minutes=1), timedelta(hours=20)], ids=["new", "below the others"])
+def test_a_run_whose_stream_does_not_come_is_added_when_it_does(
+    kind: type[Metered], ago: timedelta, live: bool
+) -> None:
+    """Be it the first tick or a later one, and though other runs showed a later sign of life."""
+    late = fresh("fails", heartbeat=NOW - ago, created=NOW - ago)
+    for first in (True, False):
+        office = lab(kind, [fresh(0), *([late] if first else [])], measuring(live=live))
+        if not first:
+            office.tick()
+            office.add(late)
+        for _ in range(2):
+            report = office.tick(kind(office.projects, met=NEVER))
+            assert [*office.cells()] == ["run0000"]
+            assert [(skip.what, skip.count) for skip in report.skips] == [("run fails", 1)]
+        assert office.tick().added == 1
+        assert (office.asked, office.cells()["fails"]) == (["fails"], told(1))
+        office.tick()
+        assert office.asked == []
+
+
+def test_a_live_row_goes_on_until_its_stream_comes(kind: type[Metered]) -> None:
+    office = lab(kind, [run(0), fresh("fails", state="running")], measuring(live=True))
+    office.tick()
+    office.change("fails", state="finished")
+    for _ in range(2):
+        report = office.tick(kind(office.projects, met=NEVER))
+        assert (office.cells()["fails"], report.deleted) == ((None,) * 4, 0)
+        assert "its GPU use cannot be read yet: HTTP 504" in report.skips[0].reason
+    office.tick()
+    assert (office.asked, office.cells()["fails"]) == (["fails"], told(1))
+    office.tick(full=True)
+    assert office.asked == []
+
+
+def test_after_a_day_it_has_its_row_without(kind: type[Metered]) -> None:
+    office = lab(kind, [fresh(0), fresh("fails")])
+    for hours in (0, 8, 8, 8):
+        office.later(timedelta(hours=hours))
+        report = office.tick(kind(office.projects, met=NEVER))
+    assert office.cells() == {"run0000": told(0), "fails": (None,) * 4}
+    assert [skip.count for skip in report.skips] == [0]
+    office.tick()
+    assert office.asked == []
 
 
 def test_one_run_that_cannot_be_read(kind: type[Metered]) -> None:
@@ -564,7 +736,7 @@ def asked(
 
 def test_what_was_asked_for_is_kept(tmp_path: Path) -> None:
     """Though it is much less than what memory holds: a first sync that broke off goes on where it was."""
-    broken = Metered({PROJECT: MANY}, met=raising(run0130=Unreachable("no answer")))
+    broken = Metered({PROJECT: MANY}, met=outage(Unreachable("no answer"), 130))
     before = pull.Before(cache=tmp_path)
     first = pull.pull(broken, measuring(), Query(), FakeClock(), lambda _: None, before)
     assert list(first.failed) == [PROJECT]

@@ -56,6 +56,15 @@ def test_a_run_that_waits_stays_above_the_floor() -> None:
     assert found.digest == watermark.digest(item.id for item in MINUTELY[:190])
 
 
+def test_a_run_that_is_to_be_looked_at_again_stays_above_the_floor() -> None:
+    """Though it has settled."""
+    found = gauge(MINUTELY[:200])
+    found.wait_for(MINUTELY[190])
+    found.wait_for(MINUTELY[180])
+    found.wait_for(beating(190, None))
+    assert found.mark(KEY, NOW).size == 191
+
+
 def test_no_more_runs_than_fit_into_a_page() -> None:
     """The floor rises, whatever waits: many runs in a few minutes are a usual sweep."""
     burst = [beating(number, timedelta(seconds=number)) for number in range(2 * MOST)]

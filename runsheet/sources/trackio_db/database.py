@@ -9,7 +9,7 @@ from typing import Any
 from runsheet.clock import Clock
 from runsheet.sources.trackio_db import snapshot
 from runsheet.sources.trackio_db.run_facts import Facts, instant, parse
-from runsheet.sources.trackio_db.tables import Table, table, text, watched
+from runsheet.sources.trackio_db.tables import Table, table, text
 
 Runs = dict[str, Facts]
 """What is known of runs, by id."""
@@ -87,7 +87,7 @@ class _Reading:
     def _rows(self, found: Table, wanted: str) -> Iterator[tuple[Any, ...]]:
         """The rows of a table in the order in which they came, each behind the run that it is of."""
         sql = f"SELECT {found.key}, run_name, {wanted} FROM {found.name} ORDER BY rowid"
-        for ident, name, *rest in watched(self.connection.execute(sql), self.clock):
+        for ident, name, *rest in self.clock.watched(self.connection.execute(sql)):
             yield self._facts(ident, name), *rest
 
     def _facts(self, ident: Any, name: Any) -> Facts:

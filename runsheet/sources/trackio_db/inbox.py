@@ -39,6 +39,7 @@ class Inbox:
     """What all files of the inbox of `folder` held when this was made, by project."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
+        self._clock = clock
         self._projects: dict[str, dict[str, Facts]] = {}
         self._files: dict[tuple[str, str], dict[Path, None]] = {}
         self.skips: list[Skip] = []
@@ -62,7 +63,7 @@ class Inbox:
 
     def lines(self, project: str, run_id: str) -> Iterator[Line]:
         """The rows of a run, read again from the files that had any. One that is gone was imported since, so
-        that the database has its rows. Raises AccessError or ServiceError."""
+        that the database has its rows. Raises AccessError, ServiceError and Stopped."""
         for path in self._files.get((project, run_id), ()):
             try:
                 data = path.read_bytes()
@@ -72,7 +73,7 @@ class Inbox:
                 raise AccessError(f"{path} must not be read: {error.strerror}") from error
             except OSError as error:
                 raise ServiceError(f"{path} cannot be read: {error.strerror}") from error
-            for _, line in _read(data):
+            for _, line in self._clock.watched(_read(data)):
                 if isinstance(line, Line) and (line.project, line.run_id) == (project, run_id):
                     yield line
 

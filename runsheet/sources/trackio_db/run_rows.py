@@ -17,7 +17,7 @@ from runsheet.model import Sample
 from runsheet.sources.base import Logged, Rows, Stream
 from runsheet.sources.trackio_db.inbox import METRIC, SYSTEM_METRIC, Line
 from runsheet.sources.trackio_db.run_facts import instant, parse
-from runsheet.sources.trackio_db.tables import table, text, watched
+from runsheet.sources.trackio_db.tables import table, text
 
 TABLES: Mapping[Stream, str] = {Stream.HISTORY: "metrics", Stream.SYSTEM: "system_metrics"}
 KINDS: Mapping[Stream, str] = {Stream.HISTORY: METRIC, Stream.SYSTEM: SYSTEM_METRIC}
@@ -99,7 +99,7 @@ class RunRows:
         if found:
             columns = ", ".join([*needed, *(found.or_else(column, "NULL") for column in optional)])
             sql = f"SELECT {columns} FROM {name} WHERE {found.of_run} ORDER BY rowid"
-            yield from watched(self.connection.execute(sql, {"id": self.id, "none": None}), self.clock)
+            yield from self.clock.watched(self.connection.execute(sql, {"id": self.id, "none": None}))
 
     def _waiting(self, stream: Stream) -> Iterator[_Entry]:
         lines = (line for line in self.lines if line.kind == KINDS[stream])

@@ -4,15 +4,10 @@ Without `run_id` the name of a run is its id, as Trackio has it.
 """
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runsheet.clock import Clock
 from runsheet.errors import ServiceError
-
-STEP = 1000
-"""Rows between two looks at the stop signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +48,6 @@ def table(connection: sqlite3.Connection, name: str, *needed: str) -> Table:
             "a version of Trackio that runsheet does not know"
         )
     return Table(name, found)
-
-
-def watched(rows: Iterator[tuple[Any, ...]], clock: Clock) -> Iterator[tuple[Any, ...]]:
-    """The rows, with a look at the stop signal now and then. Raises Stopped."""
-    for number, row in enumerate(rows):
-        if number % STEP == 0:
-            clock.check()
-        yield row
 
 
 def text(value: Any) -> str:

@@ -57,7 +57,8 @@ def rows(node: Node, stream: Stream, wanted: Callable[[str], bool]) -> Rows:
     lines = node.get(FIELDS[stream]) or ()
     samples = [_sample(row, wanted) for row in _read(lines)]
     total = _total(node, len(lines)) if stream is Stream.HISTORY else None
-    return Rows(tuple(_ordered(sample for sample in samples if sample.values)), total)
+    came = 0 if total is None else len(lines)
+    return Rows(tuple(_ordered(sample for sample in samples if sample.values)), total, came)
 
 
 def logged(node: Node) -> Logged:

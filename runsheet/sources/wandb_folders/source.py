@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from runsheet.clock import Clock
-from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError
+from runsheet.errors import ConfigError, NotFound, ServiceError
 from runsheet.model import Run, Skip
 from runsheet.sources.base import Logged, Query, Rows, Stream
 from runsheet.sources.wandb_folders import folder_tree, log_records, log_rows, run_facts
@@ -42,6 +42,7 @@ class FolderSource:
         self._directory = str(directory)
         self._clock = clock
         self._wanted = frozenset(projects)
+        self._known: dict[tuple[str, str], tuple[Path, ...]] = {}
 
     def projects(self) -> tuple[str, ...]:
         return (self._directory,)
@@ -91,16 +92,17 @@ class FolderSource:
             self._clock.check()
             try:
                 with log.open("rb") as stream:
-                    yield from log_rows.read(Log(stream), streams)
+                    yield from log_rows.read(self._clock.watched(Log(stream)), streams)
             except FileNotFoundError as error:
                 raise NotFound(f"The log {log} of run {run.id} is gone.") from error
-            except PermissionError as error:
-                raise AccessError(f"The log {log} must not be read: {error.strerror}.") from error
             except OSError as error:
                 raise ServiceError(f"The log {log} cannot be read: {error.strerror}.") from error
 
     def _logs(self, run: Run) -> tuple[Path, ...]:
-        """The logs that hold parts of a run. Raises NotFound if no folder does, and as `runs` does."""
+        """The logs that hold parts of a run: those that a listing has found, else they are looked for. Raises
+        NotFound if no folder is of that run, and as `runs` does."""
+        if (known := self._known.get((run.scope.project, run.id))) is not None:
+            return known
         folders, _ = folder_tree.find(Path(self._directory))
         for facts in _merged([folder for folder in folders if folder.id == run.id]):
             if isinstance(facts, Facts) and facts.path == run.scope.project:
@@ -115,9 +117,11 @@ class FolderSource:
             elif not self._is_wanted(facts.path):
                 others[facts.path] += 1
             elif _is_of(facts, query.users):
-                yield run_facts.run(
+                run = run_facts.run(
                     facts, self.name, self._clock.now(), machine=query.machine, gpus=query.gpus
                 )
+                self._known[run.scope.project, run.id] = facts.logs
+                yield run
 
     def _is_wanted(self, path: str) -> bool:
         return not self._wanted or not self._wanted.isdisjoint((path, path.rpartition("/")[2]))
