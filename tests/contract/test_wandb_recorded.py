@@ -34,9 +34,11 @@ from tests.contract.recorded_contract import RecordedContract
 from tests.contract.source_contract import split
 from tests.support.wandb import Fault, Run, WandbServer
 from tests.support.wandb.data import config_text
-from tests.support.wandb.fixtures import Make, clock, make, server, shared
+from tests.support.wandb.fixtures import Make, clock, make, server, shared, warm
 
-__all__ = ["clock", "make", "server", "shared"]
+__all__ = ["clock", "make", "server", "shared", "warm"]
+
+pytestmark = pytest.mark.usefixtures("warm")
 
 PROJECT = "team/proj"
 ALL = Query()

@@ -36,9 +36,9 @@ from runsheet.sources.wandb_api import WandbSource, session
 from runsheet.sources.wandb_api import entity as wandb_entity
 from tests.contract.source_contract import QuickClock, SourceContract, split
 from tests.support.wandb import Fault, Run, User, WandbServer
-from tests.support.wandb.fixtures import Make, clock, make, server, shared
+from tests.support.wandb.fixtures import Make, clock, make, server, shared, warm
 
-__all__ = ["clock", "make", "server", "shared"]
+__all__ = ["clock", "make", "server", "shared", "warm"]
 
 OURS = "RunsheetRuns"
 
@@ -55,6 +55,7 @@ def only(source: Source, **query: object) -> Found:
     return runs[0]
 
 
+@pytest.mark.usefixtures("warm")
 class TestContract(SourceContract):
     """Both ways of asking keep the contract."""
 
@@ -80,6 +81,7 @@ class TestContract(SourceContract):
         return ["run00003"]
 
 
+@pytest.mark.usefixtures("warm")
 class TestRuns:
     """What a run looks like, and how it is asked for."""
 
@@ -272,6 +274,7 @@ class TestRuns:
             ids(make(), filters={"colour": "red"})
 
 
+@pytest.mark.usefixtures("warm")
 class TestProjects:
     """All projects of an entity."""
 
@@ -334,6 +337,7 @@ class TestProjects:
             make().all_projects("team")
 
 
+@pytest.mark.usefixtures("warm")
 class TestCompleteness:
     """P1: pages are not a snapshot."""
 

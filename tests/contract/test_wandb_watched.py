@@ -25,9 +25,9 @@ from runsheet.sources.wandb_api import WandbSource, session, source
 from tests.contract.source_contract import ALWAYS, WatchedContract, split
 from tests.support.wandb import Fault, Request, Run, User, WandbServer, iso, paging
 from tests.support.wandb.data import EPOCH
-from tests.support.wandb.fixtures import Make, clock, make, server, shared
+from tests.support.wandb.fixtures import Make, clock, make, server, shared, warm
 
-__all__ = ["clock", "make", "server", "shared"]
+__all__ = ["clock", "make", "server", "shared", "warm"]
 
 WHOLE, LIGHT = "RunsheetRuns", "RunsheetLight"
 PROJECT = "team/proj"
@@ -61,6 +61,7 @@ def sizes(asked: WandbServer) -> list[int | None]:
     return [r.variables["perPage"] for r in asked.requests if "perPage" in r.variables]
 
 
+@pytest.mark.usefixtures("warm")
 class TestContract(WatchedContract):
     """With one thousand runs a page."""
 
@@ -71,6 +72,7 @@ class TestContract(WatchedContract):
         return make(PROJECT, "team/other", "team/third")
 
 
+@pytest.mark.usefixtures("warm")
 class TestListed:
     """All runs, light."""
 
@@ -122,6 +124,7 @@ class TestListed:
         assert [(skip.count, skip.gap) for skip in skips] == [(0, False)]
 
 
+@pytest.mark.usefixtures("warm")
 class TestRefused:
     """A server, or a client, that does not know the light query is no error."""
 
@@ -169,6 +172,7 @@ def answers(asked: WandbSource) -> dict[str, Callable[[], object]]:
     }
 
 
+@pytest.mark.usefixtures("warm")
 class TestRecent:
     """The runs with a sign of life since then."""
 
@@ -250,6 +254,7 @@ class TestRecent:
         assert sizes(server) == [500, 100, 200, 400]
 
 
+@pytest.mark.usefixtures("warm")
 class TestPick:
     """Runs by their ids, whole."""
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from runsheet.sources.wandb_api import WandbSource
+from runsheet.sources.wandb_api.session import SERVICE, SESSION, bounds
 from tests.contract.source_contract import QuickClock
 from tests.support.wandb.server import WandbServer
 
 Make = Callable[..., WandbSource]
+
+TIMEOUT = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +29,31 @@ def shared() -> Iterator[WandbServer]:
 def server(shared: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WandbServer:
     """The server without faults and projects, and this process logged in to it and to nothing else."""
     shared.reset()
-    for name in [name for name in os.environ if name.startswith("WANDB")]:
-        monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    home.mkdir()
-    for name, value in shared.env(home).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TMPDIR", "/tmp")  # a socket's path may not be long
-    monkeypatch.setenv("WANDB__GRAPHQL_RETRY_MAX", "1")
+    _log_in(shared, tmp_path / "home", monkeypatch)
     monkeypatch.chdir(tmp_path)
     return shared
+
+
+@pytest.fixture(scope="class")
+def warm(shared: WandbServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """wandb's helper process stays from one test to the next: a start of it takes a fifth of a second. Not
+    for tests of the session itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        _log_in(shared, tmp_path_factory.mktemp("warm") / "home", patch)
+        SESSION.borrow(TIMEOUT)
+        yield
+        SESSION.give_back()
+
+
+def _log_in(server: WandbServer, home: Path, patch: pytest.MonkeyPatch) -> None:
+    session = {SERVICE, *bounds(TIMEOUT, "")}
+    for name in [name for name in os.environ if name.startswith("WANDB") and name not in session]:
+        patch.delenv(name)
+    home.mkdir()
+    for name, value in server.env(home).items():
+        patch.setenv(name, value)
+    patch.setenv("TMPDIR", "/tmp")  # a socket's path may not be long
+    patch.setenv("WANDB__GRAPHQL_RETRY_MAX", "1")
 
 
 @pytest.fixture
@@ -49,7 +67,7 @@ def make(server: WandbServer, clock: QuickClock) -> Iterator[Make]:
     made: list[WandbSource] = []
 
     def build(*projects: str, **options: object) -> WandbSource:
-        options = {"clock": clock, "timeout": 20.0, **options}
+        options = {"clock": clock, "timeout": TIMEOUT, **options}
         made.append(WandbSource(projects or ("team/proj",), **options))  # type: ignore[arg-type]
         return made[-1]
 
