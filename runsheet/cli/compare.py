@@ -19,7 +19,7 @@ from runsheet.plot import figure
 from runsheet.reports import compare_sheet, compare_tables, heading
 from runsheet.reports.compare import HIGHER, LOWER, Comparison
 from runsheet.reports.live_table import COMPARISON, TABLES
-from runsheet.reports.tables import plain
+from runsheet.reports.writing import plain
 from runsheet.sources.base import Which
 from runsheet.ticker import Place
 

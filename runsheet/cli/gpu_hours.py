@@ -19,7 +19,7 @@ from runsheet.cli.whose import WHOSE, Asked
 from runsheet.clock import Clock
 from runsheet.errors import ConfigError, NotFound, ServiceError
 from runsheet.model import Run, Scope
-from runsheet.reports import tables
+from runsheet.reports import gpu_hours_tables, writing
 from runsheet.reports.explain import explain
 from runsheet.reports.gpu_hours import BY, Window, report
 from runsheet.reports.usage import MOST, Settings, Usage, usage
@@ -59,7 +59,11 @@ HOW_MANY = (
 SHOWN = (
     click.option("--by", type=click.Choice([*BY]), help="Also the sums of each user, month, ..."),
     click.option(
-        "--format", "form", default="text", type=click.Choice([*tables.FORMATS]), help="text is the default."
+        "--format",
+        "form",
+        default="text",
+        type=click.Choice([*gpu_hours_tables.FORMATS]),
+        help="text is the default.",
     ),
     click.option(
         "--explain", "run_id", default="", metavar="RUN_ID", help="Only the arithmetic of one run, in words."
@@ -119,7 +123,7 @@ def gpu_hours_command(
         else:
             host = _url(asked.host, scopes or [used.scope for used in taken.usages[:1]])
             made = report(taken.usages, settings, window, by=by or "", host=host, scopes=scopes)
-            click.echo(tables.FORMATS[form](made), nl=False)
+            click.echo(gpu_hours_tables.FORMATS[form](made), nl=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ def _explain(taken: Taken, window: Window) -> None:
         raise NotFound(f"there is no run with the id {taken.run_id!r} among {len(taken.usages):,} runs")
     for run in taken.named:
         for line in explain(run, taken.settings, window, taken.now):
-            click.echo(tables.plain(line))
+            click.echo(writing.plain(line))
 
 
 def _url(typed: str, scopes: Iterable[Scope]) -> str:

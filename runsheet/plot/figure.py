@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from runsheet.errors import ConfigError, MissingPackage
 from runsheet.report import count
-from runsheet.reports.tables import shorten
+from runsheet.reports.writing import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ DOTS = 120
 """Of a PNG, for each inch."""
 
 TITLE_COLUMNS = 78
-"""As many columns of a title fit into the width; see tables.width."""
+"""As many columns of a title fit into the width; see writing.width."""
 
 ENDINGS = ("png", "svg")
 

@@ -21,7 +21,7 @@ from runsheet.reports.gpu_metrics import (
     UTILIZATION,
     GpuUse,
 )
-from runsheet.reports.tables import plain, shorten, width
+from runsheet.reports.writing import plain, shorten, width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ HEAD, TAIL = 14, 26
 """Characters that are kept of a long name in the legend: machines are told apart by the ends of theirs."""
 
 LEGEND, ENTRY, LINE = 96, 6, 0.22
-"""Columns of text in a line of the legend (see tables.width), of which an entry takes some besides its text;
+"""Columns of text in a line of the legend (see writing.width), of which an entry takes some besides its text;
 and the height of a line in inches."""
 
 

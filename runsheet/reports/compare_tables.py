@@ -18,7 +18,7 @@ from typing import Any
 from runsheet.model import Cell
 from runsheet.reports.compare import NOT_FINITE, Comparison, Gpu, Metric, Side, is_finite
 from runsheet.reports.heading import NOTE, facts
-from runsheet.reports.tables import WIDTH, csv_rows, plain, shorten, width
+from runsheet.reports.writing import WIDTH, csv_rows, plain, shorten, width
 
 NONE = "-"
 """Stands for what a run has not, or what nobody knows."""

@@ -30,7 +30,7 @@ from runsheet.reports.gpu_metrics import (
     Stat,
     Use,
 )
-from runsheet.reports.tables import csv_rows, plain
+from runsheet.reports.writing import csv_rows, plain
 from runsheet.sources.base import Stream
 
 MISSING = """\

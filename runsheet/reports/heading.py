@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from runsheet.model import Run
-from runsheet.reports.tables import WIDTH, plain
+from runsheet.reports.writing import WIDTH, plain
 
 NOTE = "Note: "
 

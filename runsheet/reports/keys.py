@@ -13,7 +13,7 @@ from typing import Any
 
 from runsheet.model import Run
 from runsheet.reports import heading
-from runsheet.reports.tables import csv_rows, plain
+from runsheet.reports.writing import csv_rows, plain
 from runsheet.sources.base import Logged, Stream
 
 SHOWN = 30

@@ -65,14 +65,14 @@ GPU_HOURS = (
         (USAGE,),
     ),
     Mutant(
-        "runsheet/reports/tables.py",
+        "runsheet/reports/gpu_hours_tables.py",
         "divmod(round(hours), 24)",
         "divmod(int(hours), 24)",
         "the total and the GPU-hours are rounded in two ways",
         (TABLES,),
     ),
     Mutant(
-        "runsheet/reports/tables.py",
+        "runsheet/reports/writing.py",
         'cell.startswith(("=", "+", "-", "@", "\\t", "\\r"))',
         'cell.startswith("=")',
         "a group's name becomes a formula in a spreadsheet",

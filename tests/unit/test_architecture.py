@@ -27,12 +27,13 @@ PURE = (
         "plan",
     ),
     *("repair", "report", "rules", "safety", "shown", "stored", "strays", "watermark", "withdraw"),
-    *("reports.explain", "reports.gpu_hours", "reports.live_table", "reports.tables", "reports.usage"),
+    *("reports.explain", "reports.gpu_hours", "reports.gpu_hours_tables", "reports.live_table"),
+    *("reports.usage", "reports.writing"),
     *("reports.compare", "reports.compare_tables"),
     *("reports.gpu_metrics", "reports.gpu_tables", "reports.heading", "reports.keys"),
 )
 CORE = (*PURE, "backup", "cache", "daemon", "forget", "intake", "pull", "retry", "spool", "sync", "undo")
-CORE = (*CORE, "reports.gather", "reports.store")
+CORE = (*CORE, "gpu_columns", "gpu_use", "lookup", "reports.gather", "reports.store")
 NO_IO = {"gsheet.batch", "gsheet.images", "gsheet.marks", "gsheet.removal"}
 """Parts of a backend that send and read nothing."""
 

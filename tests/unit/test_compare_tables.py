@@ -13,7 +13,7 @@ import pytest
 
 from runsheet.reports.compare import Comparison, Gpu, compare
 from runsheet.reports.compare_tables import csv_text, duration, json_text, text, wrapped
-from runsheet.reports.tables import WIDTH, width
+from runsheet.reports.writing import WIDTH, width
 from tests.unit.test_compare import side, summaries
 
 LABELS = ("GPU utilization", "GPU memory", "memory utilization", "power W", "highest temperature")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runsheet.model import Run
-from runsheet.reports import tables
+from runsheet.reports import gpu_hours_tables
 from runsheet.reports.gpu_hours import BY, Report, Statistics, Window, report, statistics
 from runsheet.reports.usage import Settings, Usage, usage
 from tests.support.builders import NOW, run, scope
@@ -59,7 +59,7 @@ def reported(runs: Sequence[Run], **more: Any) -> Report:
 
 
 def shown(runs: Sequence[Run], **more: Any) -> list[str]:
-    return tables.text(reported(runs, **more)).splitlines()
+    return gpu_hours_tables.text(reported(runs, **more)).splitlines()
 
 
 class TestWorkedCases:
@@ -68,7 +68,7 @@ class TestWorkedCases:
         assert (found.sums.num_runs, found.in_progress, found.stuck) == (5, 1, 1)
         assert (found.sums.gpu_runs, found.sums.gpu_hours) == (4, 50)
         assert found.sums.gpu_hours_per_run == 12.5
-        assert tables.duration(found.sums.gpu_hours) == "2 days 2 hours"
+        assert gpu_hours_tables.duration(found.sums.gpu_hours) == "2 days 2 hours"
         assert found.sums.cpu_hours == 3
         assert found.sums.unknown == 1
 
@@ -76,7 +76,7 @@ class TestWorkedCases:
         found = stats(six(), default_world_size=1)
         assert (found.sums.gpu_runs, found.sums.gpu_hours) == (4, 55)
         assert found.sums.gpu_hours_per_run == 13.75
-        assert tables.duration(found.sums.gpu_hours) == "2 days 7 hours"
+        assert gpu_hours_tables.duration(found.sums.gpu_hours) == "2 days 7 hours"
         assert found.sums.unknown == 0
         assert found.known == {"config dist/world_size": 3, "default": 1}
 
@@ -200,7 +200,9 @@ def test_the_order_of_the_runs_does_not_matter(drawn: Any, random: Any) -> None:
     runs = some(drawn)
     mixed = [*runs]
     random.shuffle(mixed)
-    one, other = (tables.json_text(reported(each, by="user", scopes=[scope()])) for each in (runs, mixed))
+    one, other = (
+        gpu_hours_tables.json_text(reported(each, by="user", scopes=[scope()])) for each in (runs, mixed)
+    )
     assert sorted(one.splitlines()) == sorted(other.splitlines())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runsheet.model import Run
-from runsheet.reports import tables
+from runsheet.reports import gpu_hours_tables, writing
 from runsheet.reports.explain import explain
 from runsheet.reports.gpu_hours import Report, Window
 from runsheet.reports.usage import Settings
@@ -32,7 +32,7 @@ WINDOW = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UT
 )
 def test_duration(hours: float, text: str) -> None:
     """23 hours and 40 minutes are a day, and not 24 hours."""
-    assert tables.duration(hours) == text
+    assert gpu_hours_tables.duration(hours) == text
 
 
 def test_the_lines_of_h1() -> None:
@@ -145,7 +145,7 @@ def test_text_takes_80_columns_whatever_the_names() -> None:
     assert all(line.isprintable() for line in lines)
     (row,) = [line for line in lines if line.startswith("그룹")]
     assert row.partition("…")[2].split() == ["1", "4", "4.00"]
-    assert tables.width(row) == len(row) + 2 * row.count("그룹") == 80
+    assert writing.width(row) == len(row) + 2 * row.count("그룹") == 80
     assert next(line for line in lines if "red" in line).startswith("- 2 hours: run0002  [31m redxxx")
 
 
@@ -156,7 +156,7 @@ def test_many_odd_runs_are_counted_and_some_of_them_named() -> None:
 
 
 def rows(made: Report) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(tables.csv_text(made))))
+    return list(csv.DictReader(io.StringIO(gpu_hours_tables.csv_text(made))))
 
 
 def test_csv_has_a_row_for_each_project_and_no_total() -> None:
@@ -186,15 +186,15 @@ def test_csv_holds_no_formula(name: str) -> None:
 
 
 def test_csv_of_nothing_is_a_header() -> None:
-    assert tables.csv_text(reported([])).count("\n") == 1
+    assert gpu_hours_tables.csv_text(reported([])).count("\n") == 1
 
 
 def test_json_has_everything_with_the_same_keys_always() -> None:
     def keys(value: Any) -> Any:
         return {key: keys(inner) for key, inner in value.items()} if isinstance(value, dict) else 0
 
-    full = json.loads(tables.json_text(reported([*six(), *THREE], window=WINDOW, by="user")))
-    bare = json.loads(tables.json_text(reported([])))
+    full = json.loads(gpu_hours_tables.json_text(reported([*six(), *THREE], window=WINDOW, by="user")))
+    bare = json.loads(gpu_hours_tables.json_text(reported([])))
     for each in (full, bare):
         each["total"]["world_size_from"] = {}
     assert keys(full) == keys(bare)

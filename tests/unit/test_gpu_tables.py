@@ -11,7 +11,7 @@ import pytest
 from runsheet.model import Sample
 from runsheet.reports import gpu_tables
 from runsheet.reports.gpu_metrics import GIB, MIB, GpuUse, measure
-from runsheet.reports.tables import width
+from runsheet.reports.writing import width
 from runsheet.sources.base import Stream
 from tests.support.builders import run
 

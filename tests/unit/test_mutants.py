@@ -22,7 +22,7 @@ AREAS = (
         f"gsheet/{name}.py"
         for name in ("writer", "batch", "images", "look", "marks", "reader", "notes", "finder", "destination")
     ),
-    *(f"reports/{name}.py" for name in ("usage", "gpu_hours", "tables")),
+    *(f"reports/{name}.py" for name in ("usage", "gpu_hours", "gpu_hours_tables")),
     *(f"xlsx/{name}.py" for name in ("patch", "rows", "book", "notes", "disk", "lock", "destination")),
 )
 

@@ -6,18 +6,16 @@ csv    for spreadsheets: a row for each project, or for each group of each; no t
 json   for programs: everything, with the same keys always
 """
 
-import csv
 import json
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from runsheet.model import Scope
 from runsheet.reports.gpu_hours import Report, Statistics, Sums, Window
 from runsheet.reports.usage import Settings, Usage
+from runsheet.reports.writing import WIDTH, csv_rows, shorten, width
 
-WIDTH = 80
 NAMED = 10
 """As many odd runs are named in the text; all of them are in the JSON."""
 
@@ -149,21 +147,6 @@ def csv_text(report: Report) -> str:
     return csv_rows([[*names, *_sums(Sums())], *groups])
 
 
-class _Text(list[str]):
-    """What is written, piece by piece."""
-
-    write = list[str].append
-
-
-def csv_rows(rows: Iterable[Iterable[Any]]) -> str:
-    """Rows as CSV. A text that a spreadsheet would take for a formula has an apostrophe in front."""
-    made = _Text()
-    writer = csv.writer(made, lineterminator="\n")
-    for row in rows:
-        writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in row])
-    return "".join(made)
-
-
 def json_text(report: Report) -> str:
     """Everything, with a line feed at its end. Times are ISO 8601 in UTC, null where there is none."""
     settings, window = report.settings, report.window
@@ -191,32 +174,8 @@ def duration(hours: float) -> str:
     return f"{days} days {rest} hours"
 
 
-def width(line: str) -> int:
-    """The columns that a line takes on a terminal: Chinese, Japanese and Korean characters take two."""
-    return len(line) + sum(unicodedata.east_asian_width(char) in "WF" for char in line)
-
-
-def plain(line: str) -> str:
-    """A line without characters that a terminal would obey or could not show."""
-    return line if line.isprintable() else "".join(char if char.isprintable() else " " for char in line)
-
-
-def shorten(line: str, columns: int = WIDTH) -> str:
-    """A line that takes so many columns at most, fit for a terminal."""
-    line = plain(line)
-    if width(line) <= columns:
-        return line
-    while line and width(line) >= columns:
-        line = line[:-1]
-    return f"{line}…"
-
-
 def _day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "-"
-
-
-def _no_formula(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _sums(sums: Sums) -> dict[str, Any]:
