@@ -214,6 +214,8 @@ def _asked(text: str, there: Sequence[str]) -> tuple[str, Direction]:
     named = name if end in ("min", "max") else text
     if named in there:
         return named, Direction(end)
+    if name in there:
+        raise ConfigError(f"--metric: better is min or max, as in {name}:min, and not {end!r}")
     folded = {key.casefold(): key for key in there}
     alike = get_close_matches(named.casefold(), folded, NEAR, 0.5)
     near = [folded[key] for key in alike or (key for key in folded if named.casefold() in key)][:NEAR]

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from runsheet.errors import ServiceError
+from runsheet.errors import ConfigError, ServiceError
 from runsheet.model import Run, Sample, Scope, Skip
 
 
@@ -29,6 +29,11 @@ class Query:
     filters: Mapping[str, Any] = field(default_factory=dict)
     machine: bool = False
     gpus: bool = False
+
+    def refuse_filters(self) -> None:
+        """Raise ConfigError for a W&B filter: for sources that do not know what it means."""
+        if self.filters:
+            raise ConfigError("a W&B filter (FILTERS, --filter) is for the source wandb only: leave it out")
 
 
 class Source(Protocol):

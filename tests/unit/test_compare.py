@@ -144,10 +144,14 @@ class TestMetrics:
         assert found.chosen
         assert found.numbers[0] == values
 
-    @pytest.mark.parametrize("asked", ["val_los", "val_los:min", "loss", "VAL_LOSS:max", "val_loss:low"])
+    @pytest.mark.parametrize("asked", ["val_los", "val_los:min", "loss", "VAL_LOSS:max"])
     def test_an_unknown_metric_names_those_near(self, asked: str) -> None:
         with pytest.raises(ConfigError, match=r"--metric: no run has a metric '.*val_loss"):
             summaries({"val_loss": 1.0}, {}, asked=(asked,))
+
+    def test_a_direction_that_is_none(self) -> None:
+        with pytest.raises(ConfigError, match=r"better is min or max, as in val_loss:min, and not 'low'"):
+            summaries({"val_loss": 1.0}, {}, asked=("val_loss:low",))
 
     def test_nothing_is_near(self) -> None:
         with pytest.raises(ConfigError, match=r"no run has a metric 'x'$"):

@@ -72,8 +72,7 @@ class ExportSource:
 
         Raises ConfigError for filters.
         """
-        if query.filters:
-            raise ConfigError("FILTERS works with the source wandb only; leave it out for an export.")
+        query.refuse_filters()
         known = self.projects()
         if project not in known:
             raise NotFound(f"{self._path} holds no project {project}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from runsheet.clock import Clock
-from runsheet.errors import AccessError, ConfigError, NotFound, ServiceError
+from runsheet.errors import AccessError, NotFound, ServiceError
 from runsheet.model import Run, Scope, Skip
 from runsheet.sources.base import Logged, Query, Rows, Stream
 from runsheet.sources.trackio_db import database, run_facts, snapshot
@@ -76,8 +76,7 @@ class TrackioSource:
 
         Raises ConfigError for filters.
         """
-        if query.filters:
-            raise ConfigError("FILTERS works with the source wandb only; leave it out for Trackio.")
+        query.refuse_filters()
         self._clock.check()
         inbox = self._read_inbox()
         facts = self._facts(project, inbox, gpus=query.gpus)

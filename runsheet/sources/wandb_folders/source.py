@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from runsheet.clock import Clock
-from runsheet.errors import ConfigError, NotFound, ServiceError
+from runsheet.errors import NotFound, ServiceError
 from runsheet.model import Run, Skip
 from runsheet.sources.base import Logged, Query, Rows, Stream
 from runsheet.sources.wandb_folders import folder_tree, log_records, log_rows, run_facts
@@ -53,8 +53,7 @@ class FolderSource:
         Raises NotFound, AccessError or ServiceError if the directory cannot be read, ConfigError for
         filters, and Stopped between two runs.
         """
-        if query.filters:
-            raise ConfigError("FILTERS works with the source wandb only; leave it out for folders.")
+        query.refuse_filters()
         folders, skips = folder_tree.find(Path(project))
         yield from skips
         others: Counter[str] = Counter()
