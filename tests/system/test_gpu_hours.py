@@ -90,7 +90,7 @@ class TestWandb:
         """As `python wandb_spreadsheet_sync.py gpu-hours`, with the flags of the first script."""
         world.wandb.add("team", "proj", *six())
         flags = ("--host", world.wandb.url, "--world_size_config", "dist/world_size")
-        done = world.run("gpu-hours", *PROJ, *flags)
+        done = forks.run(world, "gpu-hours", *PROJ, *flags, apart=True)
         assert (done.returncode, done.stderr) == (0, "")
         lines = done.stdout.splitlines()
         last = datetime.now(UTC) - 3 * DAY
@@ -256,7 +256,7 @@ class TestWandb:
         bad = ran("bad", 1)
         bad.config = "{"
         world.wandb.add("team", "proj", bad, ran("a", 1, 4))
-        done = world.run("gpu-hours", *PROJ)
+        done = forks.run(world, "gpu-hours", *PROJ, apart=True)
         assert "GPU-hours: 4" in done.stdout
         assert "bad" in done.stderr
         assert "bad" not in done.stdout

@@ -87,8 +87,8 @@ def told(world: World, *flags: str, code: int = 0) -> list[str]:
 
 
 def ended(world: World, *flags: str, code: int = 0) -> "CompletedProcess[str]":
-    """A process that is not forked, whose two outputs are told apart."""
-    done = world.run(*flags)
+    """The command with its two outputs told apart."""
+    done = forks.run(world, *flags, apart=True)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
