@@ -30,7 +30,7 @@ from tests.support.stages import GoogleStage, Stage, WorkbookStage
 
 MOST_RUNS = 12
 STEPS = 12
-EXAMPLES = {"gsheet": 60, "xlsx": 60}
+EXAMPLES = {"gsheet": 50, "xlsx": 50}
 """How many examples `make test` goes through."""
 
 names = st.sampled_from(["one", "one", "two"])
