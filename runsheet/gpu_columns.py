@@ -98,8 +98,11 @@ class GpuColumns:
         together; none of them is handed on. Raises what is no ServiceError, such as Stopped. Then nothing
         more is asked.
         """
+        if self._source is None:
+            yield from items
+            return
         held: list[Item] = []
-        with closing(self._outcomes(items, due)) as outcomes:
+        with closing(self._outcomes(self._source, items, due)) as outcomes:
             for outcome in outcomes:
                 self._count(outcome)
                 waits = bool(held or outcome.outage)
@@ -109,13 +112,15 @@ class GpuColumns:
                     held.clear()
         yield from held
 
-    def _outcomes(self, items: Iterable[Item], due: Callable[[Run], bool]) -> Generator[_Outcome, None, None]:
+    def _outcomes(
+        self, source: Recorded, items: Iterable[Item], due: Callable[[Run], bool]
+    ) -> Generator[_Outcome, None, None]:
         """What comes of the items, in their order."""
         window: deque[Future[_Outcome]] = deque()
         try:
             for item in items:
-                if self._source and isinstance(item, Run) and due(item):
-                    window.append(self._pool.submit(self._filled, self._source, item))
+                if isinstance(item, Run) and due(item):
+                    window.append(self._pool.submit(self._filled, source, item))
                 elif window:
                     window.append(_done(_Outcome((item,))))
                 else:
