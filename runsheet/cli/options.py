@@ -19,6 +19,15 @@ FAILED, USAGE = 1, 2
 
 Command = Callable[..., None]
 
+HOST = click.option("--host", default="", metavar="URL", help="A W&B server of your own.")
+
+SOURCE = click.option(
+    "--source",
+    default="",
+    metavar="NAME",
+    help="wandb (default), folders[:DIR], export:FILE or trackio[:DIR].",
+)
+
 PLACE = (
     click.option("--sheet_name", default="", metavar="TEXT", help="The spreadsheet's title, URL or key."),
     click.option(
@@ -31,13 +40,8 @@ PLACE = (
     click.option(
         "--project", multiple=True, metavar="ENTITY/PROJECT", help="Only this W&B project; repeatable."
     ),
-    click.option("--host", default="", metavar="URL", help="A W&B server of your own."),
-    click.option(
-        "--source",
-        default="",
-        metavar="NAME",
-        help="wandb (default), folders[:DIR], export:FILE or trackio[:DIR].",
-    ),
+    HOST,
+    SOURCE,
     click.option("--destination", default="", metavar="NAME", help="gsheet (default) or xlsx[:FILE]."),
 )
 """The flags that say from where to where: the fields of Place."""

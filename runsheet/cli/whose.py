@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import click
 
 from runsheet import backends, config
+from runsheet.cli.options import HOST, SOURCE
 from runsheet.clock import Clock
 from runsheet.config import Config, with_entity
 from runsheet.errors import ConfigError
@@ -24,13 +25,8 @@ WHOSE = (
         metavar="NAME",
         help="The W&B project (PROJECT_NAME); repeatable; '*' for all of the entity.",
     ),
-    click.option("--host", default="", metavar="URL", help="A W&B server of your own."),
-    click.option(
-        "--source",
-        default="",
-        metavar="NAME",
-        help="wandb (default), folders[:DIR], export:FILE or trackio[:DIR].",
-    ),
+    HOST,
+    SOURCE,
     click.option(
         "--config_path",
         default=config.DEFAULT_PATH,

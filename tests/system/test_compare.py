@@ -6,7 +6,6 @@ Mutants: see tests/mutant_list/comparing.py.
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -18,9 +17,8 @@ import pytest
 from runsheet.reports.gpu_metrics import GIB
 from tests.support import forks
 from tests.support.offline_runs import offline_directory
-from tests.support.sheets import SheetsServer
 from tests.support.trackio import Project
-from tests.support.wandb import Run, WandbServer, iso
+from tests.support.wandb import Run, iso
 from tests.support.wandb.data import config_text
 from tests.support.world import World
 
@@ -28,19 +26,6 @@ __all__ = ["offline_directory"]
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 PROJ = ("--entity", "team", "--project", "proj")
-
-
-@pytest.fixture(scope="module")
-def wandb() -> Iterator[WandbServer]:
-    with WandbServer() as server:
-        yield server
-
-
-@pytest.fixture
-def world(wandb: WandbServer, tmp_path: Path) -> Iterator[World]:
-    wandb.reset()
-    with SheetsServer() as sheets:
-        yield World(sheets, wandb, tmp_path)
 
 
 def ran(name: str, hours: float, config: dict[str, Any], summary: dict[str, Any], **more: Any) -> Run:

@@ -7,7 +7,6 @@ of other entities counted.
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,7 @@ from runsheet import model
 from runsheet.sources import export
 from tests.support import forks
 from tests.support.offline_runs import RUNS, offline_directory
-from tests.support.sheets import SheetsServer
-from tests.support.wandb import Run, WandbServer, iso
+from tests.support.wandb import Run, iso
 from tests.support.wandb.data import config_text
 from tests.support.world import ROOT, World
 
@@ -30,19 +28,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 1, 10, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def wandb() -> Iterator[WandbServer]:
-    with WandbServer() as server:
-        yield server
-
-
 @pytest.fixture
-def world(wandb: WandbServer, tmp_path: Path) -> Iterator[World]:
-    wandb.reset()
-    with SheetsServer() as sheets:
-        made = World(sheets, wandb, tmp_path)
-        (made.folder / "config.json").unlink()
-        yield made
+def world(bare: World) -> World:
+    return bare
 
 
 def ran(name: str, hours: float, world_size: Any = None, **more: Any) -> Run:

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,9 +20,8 @@ from runsheet.reports.gpu_metrics import GIB
 from runsheet.reports.gpu_tables import MISSING
 from tests.support import forks
 from tests.support.offline_runs import framed, offline_directory
-from tests.support.sheets import SheetsServer
 from tests.support.trackio import Project
-from tests.support.wandb import Run, WandbServer, iso
+from tests.support.wandb import Run, iso
 from tests.support.world import World
 
 __all__ = ["offline_directory"]
@@ -34,19 +32,9 @@ RULE = "-" * 80
 BYTES = "memoryAllocatedBytes"
 
 
-@pytest.fixture(scope="module")
-def wandb() -> Iterator[WandbServer]:
-    with WandbServer() as server:
-        yield server
-
-
 @pytest.fixture
-def world(wandb: WandbServer, tmp_path: Path) -> Iterator[World]:
-    wandb.reset()
-    with SheetsServer() as sheets:
-        made = World(sheets, wandb, tmp_path)
-        (made.folder / "config.json").unlink()
-        yield made
+def world(bare: World) -> World:
+    return bare
 
 
 def ran(name: str, days: float = 0, **more: Any) -> Run:
