@@ -250,34 +250,52 @@ def _read(values: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     return row
 
 
+GRACE = 3
+"""Rows of memory for which a GPU is missed before its first value and after its last one. Beyond them it was
+not there: a run may be resumed on other GPUs, or on fewer."""
+
+
 class _Together:
     """The memory of all GPUs at the same time, row by row."""
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}
-        self._told, self._known = array("L"), array("L")
-        self._sums, self._latest = Series(), Series()
+        self._times = array("d")
+        self._rows: dict[str, array[int]] = {}
+        self._values: dict[str, array[float]] = {}
 
     def add(self, time: float | None, memory: Mapping[str, float]) -> None:
         """A row, which tells of one GPU at least."""
-        self._last.update(memory)
-        self._told.append(len(memory))
-        self._known.append(len(self._last))
-        self._sums.add(time, fsum(memory.values()))
-        self._latest.add(time, fsum(self._last.values()))
+        for gpu, value in memory.items():
+            self._rows.setdefault(gpu, array("L")).append(len(self._times))
+            self._values.setdefault(gpu, array("d")).append(value)
+        self._times.append(math.nan if time is None else time)
 
     def sums(self) -> Series:
-        """What all GPUs held at the same time: the rows that tell of all of them.
+        """What all GPUs held at the same time: the rows that tell of all that were there.
 
-        Where that is not even every second row, since each machine or card is measured by itself, or one fell
-        silent, each row counts, and of the GPUs that it does not tell of what was last known.
+        Where that is not even every second row, since each machine or card is measured by itself, each row
+        counts, and of the GPUs that it does not tell of what was last known.
         """
-        whole = self._whole(self._sums, self._told)
-        return whole if 2 * len(whole) >= len(self._sums) else self._whole(self._latest, self._known)
+        told, due, held = ([0] * len(self._times) for _ in range(3))
+        sums, last = array("d", bytes(8 * len(self._times))), array("d", bytes(8 * len(self._times)))
+        for gpu, rows in self._rows.items():
+            end = min(len(self._times), rows[-1] + GRACE + 1)
+            for row in range(max(0, rows[0] - GRACE), end):
+                due[row] += 1
+            for row, after, value in zip(rows, [*rows[1:], end], self._values[gpu], strict=True):
+                told[row] += 1
+                sums[row] += value
+                for each in range(row, after):
+                    held[each] += 1
+                    last[each] += value
+        whole = self._where(told, due, sums)
+        return whole if 2 * len(whole) >= len(self._times) else self._where(held, due, last)
 
-    def _whole(self, sums: Series, counts: Sequence[int]) -> Series:
-        everyone = len(self._last)
-        return Series(pair for pair, count in zip(sums, counts, strict=True) if count == everyone)
+    def _where(self, known: Sequence[int], due: Sequence[int], sums: Sequence[float]) -> Series:
+        rows = zip(self._times, known, due, sums, strict=True)
+        return Series(
+            (None if math.isnan(time) else time, total) for time, here, all_, total in rows if here == all_
+        )
 
 
 def _use(gpu: str, found: Mapping[str, Series]) -> Use:

@@ -17,8 +17,8 @@ INSPECT = (
     ),
     Mutant(
         "runsheet/reports/gpu_metrics.py",
-        "return whole if 2 * len(whole) >= len(self._sums) else self._whole(",
-        "return self._whole(",
+        "return whole if 2 * len(whole) >= len(self._times) else self._where(",
+        "return self._where(",
         "GPU: a total is of several moments",
         (METRICS,),
     ),

@@ -17,6 +17,7 @@ from runsheet.model import Sample
 from runsheet.reports.gpu_metrics import (
     COLUMNS,
     GIB,
+    GRACE,
     LIMIT,
     MEMORY,
     MEMORY_PERCENT,
@@ -184,10 +185,23 @@ def test_a_moment_without_one_of_the_gpus_is_no_total() -> None:
     assert [value / GIB for _, value in use.total_series] == [14, 16]
 
 
-def test_a_gpu_that_falls_silent_holds_what_it_held() -> None:
-    """The total of the few moments of which all is known would be below one GPU alone."""
-    use = used(bytes_of(1, 1), *(bytes_of(size, None) for size in (71, 72, 73, 74)))
-    assert [value / GIB for _, value in use.total_series] == [2, 72, 73, 74, 75]
+def test_a_gpu_that_falls_silent() -> None:
+    """For a while it is missed, then it is not there any more."""
+    use = used(*[bytes_of(10, 4)] * 3, *[bytes_of(20, None)] * 9)
+    assert [value / GIB for _, value in use.total_series] == [14, 14, 14, *[20] * 6]
+    few = used(bytes_of(1, 1), *(bytes_of(size, None) for size in (71, 72, 73, 74)))
+    assert [value / GIB for _, value in few.total_series] == [2, 72, 73, 74, 74]
+
+
+def test_a_run_that_goes_on_with_other_gpus() -> None:
+    """What they held is not added to what the first ones had held."""
+    use = used(*[bytes_of(40, 40)] * 20, *[bytes_of(None, None, 30, 30)] * 20)
+    assert {value / GIB for _, value in use.total_series} == {80, 60}
+
+
+def test_a_gpu_that_is_seen_once_says_nothing_of_the_rest() -> None:
+    use = used(*[bytes_of(10, None)] * 50, bytes_of(10, 5))
+    assert figures(use.total) == pytest.approx((15, (47 * 10 + 15) / 48, 15, 10))
 
 
 def test_machines_of_one_run_are_told_apart() -> None:
@@ -275,12 +289,17 @@ def test_figures_by_a_way_of_their_own(rows: list[tuple[Any, Any, Any]]) -> None
         values, stat = expected[each.gpu], each.stats[MEMORY]
         close = pytest.approx((values[-1], fmean(values), max(values), min(values)))
         assert (figures(stat), stat.count) == (close, len(values))
-    columns_there = [gpu for gpu, values in enumerate(series) if values]
-    sums = [
-        sum(row[gpu] for gpu in columns_there) for row in rows if all(real(row[gpu]) for gpu in columns_there)
-    ]
     told = [row for row in rows if any(map(real, row))]
-    if columns_there and len(sums) * 2 >= len(told):
+    places = [[place for place, row in enumerate(told) if real(row[gpu])] for gpu in range(3)]
+    there = [
+        [gpu for gpu, of in enumerate(places) if of and of[0] - GRACE <= place <= of[-1] + GRACE]
+        for place in range(len(told))
+    ]
+    whole = [
+        (row, gpus) for row, gpus in zip(told, there, strict=True) if all(real(row[gpu]) for gpu in gpus)
+    ]
+    sums = [sum(row[gpu] for gpu in gpus) for row, gpus in whole]
+    if told and len(sums) * 2 >= len(told):
         assert figures(use.total) == pytest.approx((sums[-1], fmean(sums), max(sums), min(sums)))
 
 
