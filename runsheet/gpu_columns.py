@@ -6,10 +6,9 @@ A request for each run, so only runs are asked whose row is written for good: on
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 
@@ -33,31 +32,25 @@ Where no service is asked, one: threads would only take memory."""
 WINDOW = 2 * WORKERS
 """Runs of a project that are held until those before them have been read."""
 
-OUTAGE = 3
-"""When a service does not answer for so many runs in a row, or refuses them, it is no run's fault."""
+OUTAGE = 2 * WORKERS
+"""When so many runs in a row cannot be read, no more are asked for in this tick."""
 
-AGAIN = timedelta(days=1)
-"""For so long after its last sign of life a run that cannot be read has no row, and is tried again."""
+AGAIN = timedelta(days=2)
+"""For so long after its last sign of life a run that cannot be read waits, and is tried again. No run waits
+for ever."""
+
+WAITS = "GPU use cannot be read yet"
 
 
 @dataclass(frozen=True, slots=True)
-class Later(Skip):
-    """A run that is left out, and to be tried again by the next tick. `run` is light."""
+class Later:
+    """A run that has to wait for a later tick."""
 
-    run: Run = field(kw_only=True, compare=False)
+    run: Run
 
 
 Item = Run | Skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of an item, to be handed on. `read`: its stream was; `outage`: the error to raise if that was
-    the service's fault, and not the run's."""
-
-    items: tuple[Item, ...]
-    read: bool = False
-    outage: ServiceError | None = None
+Filled = Run | Skip | Later
 
 
 class GpuColumns:
@@ -89,98 +82,70 @@ class GpuColumns:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def fill(self, items: Iterable[Item], due: Callable[[Run], bool]) -> Iterator[Item]:
+    def fill(self, items: Iterable[Item], due: Callable[[Run], bool]) -> Iterator[Filled]:
         """The items in their order; the runs that are `due` have in their summary what was measured, where
-        they lack it. In the place of one that cannot be read comes a Later, or, when its last sign of life is
-        AGAIN ago, a Skip that counts none and the run as it is.
+        they lack it. Of one that cannot be read a Skip that counts none says why; in its place comes a Later
+        or, when its last sign of life is AGAIN ago, the run as it is. When OUTAGE runs in a row could not be
+        read, each of those behind them is a Later.
 
-        Raises Unreachable or AccessError when OUTAGE runs in a row fail so, in this order and all projects
-        together; none of them is handed on. Raises what is no ServiceError, such as Stopped. Then nothing
-        more is asked.
+        Raises what is no ServiceError, such as Stopped: then nothing more is asked.
         """
         if self._source is None:
             yield from items
             return
-        held: list[Item] = []
-        with closing(self._outcomes(self._source, items, due)) as outcomes:
-            for outcome in outcomes:
-                self._count(outcome)
-                waits = bool(held or outcome.outage)
-                held += outcome.items
-                if outcome.read or not waits or len(held) > WINDOW:
-                    yield from held
-                    held.clear()
-        yield from held
-
-    def _outcomes(
-        self, source: Recorded, items: Iterable[Item], due: Callable[[Run], bool]
-    ) -> Generator[_Outcome, None, None]:
-        """What comes of the items, in their order."""
-        window: deque[Future[_Outcome]] = deque()
+        window: deque[Future[tuple[Filled, ...]]] = deque()
         try:
             for item in items:
                 if isinstance(item, Run) and due(item):
-                    window.append(self._pool.submit(self._filled, source, item))
+                    window.append(self._pool.submit(self._filled, self._source, item))
                 elif window:
-                    window.append(_done(_Outcome((item,))))
+                    window.append(_done(item))
                 else:
-                    yield _Outcome((item,))
+                    yield item
                 while window and (len(window) >= WINDOW or window[0].done()):
-                    yield window.popleft().result()
+                    yield from window.popleft().result()
             while window:
-                yield window.popleft().result()
+                yield from window.popleft().result()
         finally:
             for future in window:
                 future.cancel()
 
-    def _count(self, outcome: _Outcome) -> None:
-        """Raises the error that makes it an outage."""
-        with self._lock:
-            self._failures = 0 if outcome.read else self._failures + bool(outcome.outage)
-            if outcome.outage and self._failures >= OUTAGE:
-                raise outcome.outage
-
-    def _filled(self, source: Recorded, run: Run) -> _Outcome:
+    def _filled(self, source: Recorded, run: Run) -> tuple[Filled, ...]:
         try:
             lacking = [key for key in COLUMNS if cells.clean(run.summary.get(key)) in (None, "")]
             if not lacking:
-                return _Outcome((run,))
+                return (run,)
+            if self._failures >= OUTAGE:
+                return (Later(run),)
             measured = self._measured(source, run)
         except ServiceError as error:
+            with self._lock:
+                self._failures += isinstance(error, Unreachable | AccessError)
             return self._failed(run, error)
         except RunsheetError:
             raise
         except Exception as error:  # an odd run stops no other; the cause is in the log
             log.debug("run %s", run.id, exc_info=True)
             reason = f"its GPU use cannot be told ({type(error).__name__})"
-            return _Outcome((Skip(f"run {run.id}", reason, count=0), run))
+            return (Skip(f"run {run.id}", reason, count=0), run)
         found = {key: measured[key] for key in lacking if key in measured}
-        return _Outcome((replace(run, summary={**run.summary, **found}),), read=True)
+        return (replace(run, summary={**run.summary, **found}),)
 
     def _measured(self, source: Recorded, run: Run) -> Mapping[str, float]:
         self._clock.check()
         samples = source.rows(run, Stream.SYSTEM, is_gpu).samples
         with self._lock:
             self.count += 1
+            self._failures = 0
         return columns(measure(self._clock.watched(samples)))
 
-    def _failed(self, run: Run, error: ServiceError) -> _Outcome:
-        last, what = run.heartbeat or run.created, f"run {run.id}"
-        items: tuple[Item, ...] = (Skip(what, f"its GPU use cannot be read: {error}", count=0), run)
-        if last and abs(self._clock.now() - last) < AGAIN:
-            light = replace(run, config={}, summary={})
-            items = (Later(what, f"its GPU use cannot be read yet: {error}", run=light),)
-        outage = None
-        for kind in (Unreachable, AccessError):
-            if isinstance(error, kind):
-                outage = kind(
-                    f"the GPU use of {OUTAGE} runs in a row cannot be read, at last of {what}: {error}"
-                )
-                outage.__cause__ = error
-        return _Outcome(items, outage=outage)
+    def _failed(self, run: Run, error: ServiceError) -> tuple[Filled, ...]:
+        young = run.heartbeat and abs(self._clock.now() - run.heartbeat) < AGAIN
+        reason = f"its GPU use cannot be read{' yet' if young else ''}: {error}"
+        return (Skip(f"run {run.id}", reason, count=0), Later(run) if young else run)
 
 
-def _done(outcome: _Outcome) -> "Future[_Outcome]":
-    future: Future[_Outcome] = Future()
-    future.set_result(outcome)
+def _done(item: Item) -> "Future[tuple[Filled, ...]]":
+    future: Future[tuple[Filled, ...]] = Future()
+    future.set_result((item,))
     return future

@@ -98,8 +98,17 @@ class Intake:
             self.part.seen.add(self._spool.load(bare.run_id))
         return replace(bare, shelf=self._spool.load)
 
-    def take(self, run: Run) -> Candidate | None:
-        """A whole run as a candidate; None if it does not qualify. An odd run stops no other (P6)."""
+    def wait(self, run: Run, reason: str) -> Candidate | None:
+        """A whole run that has settled, and to which a later tick adds something: in a live table it is
+        followed until then, as if it went on; elsewhere it has to wait."""
+        if not self._rules.live:
+            self.part.waiting[reason] += 1
+            return None
+        return self.take(run, settles=False)
+
+    def take(self, run: Run, *, settles: bool = True) -> Candidate | None:
+        """A whole run as a candidate; None if it does not qualify. An odd run stops no other (P6). Without
+        `settles` it is taken as one that goes on."""
         part, rules = self.part, self._rules
         reason = refusal(run, rules, self._now)
         if reason and not rules.live:
@@ -121,7 +130,7 @@ class Intake:
         if not reason:
             part.seen.add(values)
         stamp = live.stamp(run)
-        done = settled(run, self._now, rules.settle_hours)
+        done = settles and settled(run, self._now, rules.settle_hours)
         # In live tables a run that has its row already is followed, whatever STATES says.
         candidate = Candidate(run.scope, run_id, values, done, stamp, reason)
         if self._spool.add(run_id, _standing(run, done), values):

@@ -20,7 +20,7 @@ from typing import TypeVar
 from runsheet import columns, fields, live, watermark
 from runsheet.clock import Clock
 from runsheet.errors import ServiceError
-from runsheet.gpu_columns import PATHS, GpuColumns, Later
+from runsheet.gpu_columns import PATHS, WAITS, GpuColumns, Later
 from runsheet.intake import Intake, Part
 from runsheet.ledger import Ledger
 from runsheet.model import Run, Scope, Skip
@@ -282,14 +282,16 @@ class _Puller:
             for item in self._gpus.fill(self._source.runs(project, self._query), intake.is_final):
                 if isinstance(item, Skip):
                     intake.skip(item)
-                    if isinstance(item, Later):
-                        gauge.add(item.run, "", waits=True)
-                    else:
-                        gauge.pass_over(item.count)
+                    gauge.pass_over(item.count)
                     continue
                 part.count += 1
-                self._measure(gauge, item)
-                if candidate := intake.take(item):
+                if isinstance(item, Later):
+                    gauge.add(item.run, "", waits=True)
+                    candidate = intake.wait(item.run, WAITS)
+                else:
+                    self._measure(gauge, item)
+                    candidate = intake.take(item)
+                if candidate:
                     part.candidates.append(candidate)
                 self._progress()
         except ServiceError:
@@ -359,13 +361,16 @@ class _Puller:
         for item in self._gpus.fill(picked, intake.is_final):
             if isinstance(item, Skip):
                 intake.skip(item)
-                if isinstance(item, Later):
-                    gauge.wait_for(item.run)
                 continue
             self._progress()
-            if candidate := intake.take(item):
+            if isinstance(item, Later):
+                run, candidate = item.run, intake.wait(item.run, WAITS)
+                gauge.wait_for(run)
+            else:
+                run, candidate = item, intake.take(item)
+            if candidate:
                 chosen[candidate.run_id] = candidate
-                missing.discard(item.id)
+                missing.discard(run.id)
         for run_id in missing:
             chosen.pop(run_id, None)
             gauge.drop(run_id)

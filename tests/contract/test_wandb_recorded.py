@@ -329,15 +329,6 @@ class TestOtherFilters:
         assert [server.count(name) for name in ("RunsheetLight", "Runs")] == [0, 3]
         assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
 
-    def test_a_refused_filter_is_sent_once(self, server: WandbServer, make: Make) -> None:
-        server.add_runs("team", "proj", 3)
-        server.script.refuses.add("displayName")
-        asked = make()
-        for number in range(3):
-            assert find(asked, name=f"sunny-field-{number}") == [f"run0000{number}"]
-        refused = [one for one in server.requests if "displayName" in str(one.variables.get("filters"))]
-        assert len(refused) <= 3  # the client repeats it
-
     def test_a_refused_filter_costs_no_field(self, server: WandbServer, make: Make) -> None:
         """Of later listings: it tells nothing of what the server knows."""
         server.add_runs("team", "proj", 3, gpu_count=8)

@@ -28,7 +28,7 @@ from runsheet.errors import (
     Stopped,
     Unreachable,
 )
-from runsheet.gpu_columns import AGAIN, OUTAGE, WINDOW, WORKERS, GpuColumns, Later
+from runsheet.gpu_columns import AGAIN, OUTAGE, WAITS, WINDOW, WORKERS, GpuColumns, Later
 from runsheet.model import Run, Sample, Skip
 from runsheet.report import Report
 from runsheet.reports.gpu_metrics import COLUMNS
@@ -36,7 +36,8 @@ from runsheet.rules import Rules
 from runsheet.sources.base import Query, Rows, Stream
 from runsheet.sources.memory import MemorySource, WatchedMemorySource
 from runsheet.spool import DEAR
-from tests.support.builders import NOW, PROJECT, FakeClock, rules, run
+from tests.support import builders
+from tests.support.builders import NOW, PROJECT, FakeClock, rules
 from tests.unit.test_windows import Office
 
 GIB = 1024**3
@@ -109,6 +110,14 @@ def raising(**errors: Exception) -> Callable[[str], None]:
             raise errors[run_id]
 
     return met
+
+
+LONG_AGO = NOW - 2 * AGAIN
+
+
+def run(number: int | str, *project: str, **more: Any) -> Run:
+    """A run that ended so long ago that it does not wait for its GPU use."""
+    return builders.run(number, *project, **{"created": LONG_AGO, "heartbeat": LONG_AGO, **more})
 
 
 RUNS = [run(number, summary={"loss": 1}) for number in range(60)]
@@ -271,15 +280,15 @@ def outage(error: Exception, first: int) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("error", [Unreachable("no answer"), AccessError("revoked")])
-def test_a_service_that_fails_ends_it(error: ServiceError) -> None:
-    """What came before is handed on, and no run that failed, though each may be its own fault by itself. Not
-    much more is asked."""
+def test_a_service_that_fails_is_not_asked_on_and_on(error: ServiceError) -> None:
+    """Those behind wait, whatever their age: it is not their fault."""
     source = Metered({PROJECT: RUNS}, met=outage(error, 10))
-    found: list[Run | Skip] = []
-    with pytest.raises(type(error), match=rf"of 3 runs in a row .* at last of run run0012: {error}"):
-        found.extend(fill(source, RUNS))
-    assert [getattr(item, "id", item) for item in found] == [item.id for item in RUNS[:10]]
-    assert len(source.asked) <= 10 + OUTAGE + WINDOW
+    found = [*fill(source, RUNS)]
+    assert len(source.asked) <= 10 + OUTAGE + WORKERS
+    tried = len(source.asked)
+    assert [item.id for item in found if isinstance(item, Run)] == [item.id for item in RUNS[:tried]]
+    assert [item.run for item in found if isinstance(item, Later)] == RUNS[tried:]
+    assert len([item for item in found if isinstance(item, Skip)]) == tried - 10
 
 
 def test_a_login_that_is_missing_ends_it_at_once() -> None:
@@ -304,29 +313,6 @@ def test_failures_that_are_not_in_a_row_end_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize("between", [NotFound("gone"), TypeError("odd"), None], ids=str)
-def test_what_is_no_answer_of_the_service_is_no_success(between: Exception | None) -> None:
-    """None: the run in between noted all, so that nothing was asked."""
-    error = Unreachable("no answer")
-    errors = {"run0000": error, "run0001": error, "run0003": error}
-    runs = [run(n, summary=ALL_FOUR if n == 2 and not between else {}) for n in range(4)]
-    met = raising(**errors, **({"run0002": between} if between else {}))
-    with pytest.raises(Unreachable):
-        _ = [*fill(Metered({PROJECT: runs}, met=met), runs)]
-
-
-def test_projects_of_one_run_each_fail_together() -> None:
-    """A service that is down does not leave cells blank in project after project."""
-    projects = {f"team/{letter}": [run(n, f"team/{letter}")] for n, letter in enumerate("abcd")}
-    source = Metered(projects, met=outage(Unreachable("no answer"), 0))
-    with GpuColumns(source, FakeClock(), wanted=True) as gpus:
-        for (one,) in [*projects.values()][: OUTAGE - 1]:
-            assert [type(item) for item in gpus.fill([one], lambda _: True)] == [Skip, Run]
-        for (one,) in [*projects.values()][OUTAGE - 1 :]:
-            with pytest.raises(Unreachable):
-                _ = [*gpus.fill([one], lambda _: True)]
-
-
 def test_a_failure_does_not_hold_a_project() -> None:
     """It is judged before another window of runs has come."""
     taken: list[str] = []
@@ -344,11 +330,10 @@ def test_a_failure_does_not_hold_a_project() -> None:
 
 AGES: dict[str, tuple[dict[str, Any], bool]] = {
     "just now": ({"heartbeat": NOW}, True),
-    "within a day": ({"heartbeat": NOW - AGAIN + timedelta(seconds=1)}, True),
-    "a day ago": ({"heartbeat": NOW - AGAIN}, False),
+    "settled by silence": ({"heartbeat": NOW - AGAIN + timedelta(seconds=1)}, True),
+    "long ago": ({"heartbeat": NOW - AGAIN}, False),
     "a clock that is ahead": ({"heartbeat": NOW + 2 * AGAIN}, False),
-    "no heartbeat": ({"heartbeat": None, "created": NOW - AGAIN / 2}, True),
-    "no time at all": ({"heartbeat": None, "created": None}, False),
+    "no heartbeat": ({"heartbeat": None, "created": NOW}, False),
 }
 
 
@@ -357,13 +342,8 @@ def test_a_run_that_was_alive_lately_is_tried_again(times: dict[str, Any], waits
     """It has no row until then: one with blank cells would stay as it is."""
     one = run(0, **times)
     found = [*fill(Metered({PROJECT: [one]}, met=raising(run0000=NotFound("there are none"))), [one])]
-    if waits:
-        (later,) = found
-        assert later == Later("run run0000", "its GPU use cannot be read yet: there are none", run=one)
-        assert later.run == replace(one, config={}, summary={})
-        assert {later, later} == {later}, "remarks are told once"
-    else:
-        assert found == [Skip("run run0000", "its GPU use cannot be read: there are none", count=0), one]
+    reason = f"its GPU use cannot be read{' yet' if waits else ''}: there are none"
+    assert found == [Skip("run run0000", reason, count=0), Later(one) if waits else one]
 
 
 def test_a_stop_ends_it_promptly() -> None:
@@ -650,13 +630,34 @@ def test_a_dry_run_shows_what_would_be_written() -> None:
 
 
 def test_a_failure_is_made_good_by_the_next_tick(kind: type[Metered]) -> None:
-    """A service that fails fails the project; its rows come with the next tick, complete."""
-    office = lab(kind, [run(number) for number in range(5)])
-    with pytest.raises(Unreachable):
-        office.tick(kind(office.projects, met=outage(Unreachable("no answer"), 1)))
-    assert office.sheet.rows == []
+    office = lab(kind, [fresh(number) for number in range(5)])
+    report = office.tick(kind(office.projects, met=outage(Unreachable("no answer"), 1)))
+    assert (office.cells(), report.waiting) == ({"run0000": told(0)}, {WAITS: 4})
     office.tick()
     assert office.cells() == {f"run{number:04d}": told(number) for number in range(5)}
+
+
+def test_runs_that_cannot_be_read_stop_no_other(kind: type[Metered]) -> None:
+    """However many of them wait, and though they alone are left from the last tick."""
+    failing = raising(**{f"bad{n}": Unreachable("HTTP 504") for n in range(5)})
+    office = lab(kind, [fresh(0), *(fresh(f"bad{n}") for n in range(5))])
+    for number in range(1, 4):
+        office.tick(kind(office.projects, met=failing))
+        office.later(timedelta(minutes=30))
+        office.add(fresh(number))
+    office.tick(kind(office.projects, met=failing))
+    assert [*office.cells()] == [f"run{number:04d}" for number in range(4)]
+
+
+def test_each_run_has_its_row_in_the_end(kind: type[Metered]) -> None:
+    """Also of a service that never tells of the first ones, which are many in a row."""
+    runs = [run(number) for number in range(4 * OUTAGE)]
+    failing = raising(**{item.id: AccessError("HTTP 403") for item in runs[: 2 * OUTAGE]})
+    office = lab(kind, runs)
+    for _ in range(4):
+        office.tick(kind(office.projects, met=failing))
+    assert sorted(office.cells()) == [item.id for item in runs]
+    assert office.cells()[runs[-1].id] != (None,) * 4
 
 
 NEVER = raising(fails=Unreachable("HTTP 504"))
@@ -677,9 +678,11 @@ def test_a_run_whose_stream_does_not_come_is_added_when_it_does(
             office.add(late)
         for _ in range(2):
             report = office.tick(kind(office.projects, met=NEVER))
-            assert [*office.cells()] == ["run0000"]
-            assert [(skip.what, skip.count) for skip in report.skips] == [("run fails", 1)]
-        assert office.tick().added == 1
+            assert office.cells() == {"run0000": told(0)} | ({"fails": (None,) * 4} if live else {})
+            assert [(skip.what, skip.count) for skip in report.skips] == [("run fails", 0)]
+            assert report.waiting == ({} if live else {WAITS: 1})
+        report = office.tick()
+        assert report.added + len(report.updated_ids) == 1
         assert (office.asked, office.cells()["fails"]) == (["fails"], told(1))
         office.tick()
         assert office.asked == []
@@ -699,9 +702,9 @@ def test_a_live_row_goes_on_until_its_stream_comes(kind: type[Metered]) -> None:
     assert office.asked == []
 
 
-def test_after_a_day_it_has_its_row_without(kind: type[Metered]) -> None:
+def test_no_run_waits_for_ever(kind: type[Metered]) -> None:
     office = lab(kind, [fresh(0), fresh("fails")])
-    for hours in (0, 8, 8, 8):
+    for hours in (0, 20, 20, 20):
         office.later(timedelta(hours=hours))
         report = office.tick(kind(office.projects, met=NEVER))
     assert office.cells() == {"run0000": told(0), "fails": (None,) * 4}
@@ -736,11 +739,10 @@ def asked(
 
 def test_what_was_asked_for_is_kept(tmp_path: Path) -> None:
     """Though it is much less than what memory holds: a first sync that broke off goes on where it was."""
-    broken = Metered({PROJECT: MANY}, met=outage(Unreachable("no answer"), 130))
+    broken = Metered({PROJECT: MANY}, met=raising(run0130=ConfigError("no login")))
     before = pull.Before(cache=tmp_path)
-    first = pull.pull(broken, measuring(), Query(), FakeClock(), lambda _: None, before)
-    assert list(first.failed) == [PROJECT]
-    first.spools.keep()
+    with pytest.raises(ConfigError):
+        pull.pull(broken, measuring(), Query(), FakeClock(), lambda _: None, before)
     again = Metered({PROJECT: MANY})
     done = pull.pull(again, measuring(), Query(), FakeClock(), lambda _: None, before)
     assert sorted(again.asked) == [item.id for item in MANY[130:]]

@@ -11,6 +11,7 @@ from runsheet.errors import AccessError, NotFound, ServiceError, Unreachable
 from runsheet.model import Run, Skip
 from runsheet.sources.base import NotLight, Query, Watched, Which
 from runsheet.sources.wandb_api import query as wandb_query
+from runsheet.sources.wandb_api.errors import Refused
 from runsheet.sources.wandb_api.walk import Question, Size, Walker, straight
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,8 @@ class Search:
             except (Unreachable, AccessError, NotFound):
                 raise
             except ServiceError as error:
-                self._way.filters = False
-                log.warning("runs are looked for in a listing, since filters are refused: %s", error)
+                self._way.filters = not isinstance(error, Refused | NotLight)
+                log.warning("runs are looked for in a listing, since this failed: %s", error)
             else:
                 named = self._which.name or self._which.called
                 if self._seen or not named:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Sequence, Set
 from typing import Any
 
@@ -26,6 +27,7 @@ class Reader:
         self._client = client
         self._unknown: set[str] = set()
         self._lean = True
+        self._lock = threading.Lock()
 
     def logged(self, run: Run) -> Logged:
         """The keys of both streams."""
@@ -46,8 +48,12 @@ class Reader:
                 return self._ours(run, sorted(known))
             except Refused as refused:
                 if not self._step_down(known, refused):
-                    self._lean = False
-                    log.warning("rows are read by the slower documented way, since ours failed: %s", refused)
+                    with self._lock:
+                        first, self._lean = self._lean, False
+                    if first:
+                        log.warning(
+                            "rows are read by the slower documented way, since ours failed: %s", refused
+                        )
         return self._client.documented_run(_path(run), sorted(streams), SAMPLES)
 
     def _ours(self, run: Run, fields: Sequence[str]) -> Node:
