@@ -284,11 +284,13 @@ def test_a_service_that_fails_is_not_asked_on_and_on(error: ServiceError) -> Non
     """Those behind wait, whatever their age: it is not their fault."""
     source = Metered({PROJECT: RUNS}, met=outage(error, 10))
     found = [*fill(source, RUNS)]
-    assert len(source.asked) <= 10 + OUTAGE + WORKERS
-    tried = len(source.asked)
-    assert [item.id for item in found if isinstance(item, Run)] == [item.id for item in RUNS[:tried]]
-    assert [item.run for item in found if isinstance(item, Later)] == RUNS[tried:]
-    assert len([item for item in found if isinstance(item, Skip)]) == tried - 10
+    assert 10 + OUTAGE <= len(source.asked) <= 10 + 2 * OUTAGE + WORKERS  # a success may end late
+    tried = [item for item in RUNS if item.id in {*source.asked}]
+    assert [item.id for item in found if isinstance(item, Run)] == [item.id for item in tried]
+    assert [item.run for item in found if isinstance(item, Later)] == [
+        one for one in RUNS if one not in tried
+    ]
+    assert len([item for item in found if isinstance(item, Skip)]) == len(tried) - 10
 
 
 def test_a_login_that_is_missing_ends_it_at_once() -> None:
